@@ -1,0 +1,80 @@
+"""The exceptions of logroute, drawn as a tree.
+
+::
+
+    LogrouteError
+    ├── ConfigError        a file or dict cannot be used; carries every diagnostic
+    └── DeliveryError      a sink could not deliver (raised by sinks, settled by workers)
+        ├── Retryable      the same batch may succeed later
+        └── Rejected       the same batch will never succeed
+
+A sink may also raise ``OSError``: a worker takes it as `Retryable`.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from logroute.diagnostics import Diagnostic
+
+__all__ = ["ConfigError", "DeliveryError", "LogrouteError", "Rejected", "Retryable"]
+
+
+class LogrouteError(Exception):
+    """The root of every exception that logroute raises on purpose."""
+
+
+class ConfigError(LogrouteError, ValueError):
+    """A config that cannot be used, with everything that is wrong in it.
+
+    Attributes:
+        diagnostics: all findings, errors and warnings, in file order.
+    """
+
+    def __init__(self, diagnostics: "Sequence[Diagnostic]", text: str = "") -> None:
+        """Keep `diagnostics`; `text` is what ``str()`` shows (default: one line each)."""
+        self.diagnostics = tuple(diagnostics)
+        super().__init__(text or "\n".join(str(item) for item in self.diagnostics))
+
+
+class DeliveryError(LogrouteError):
+    """A batch, or the rest of it, was not delivered.
+
+    Attributes:
+        delivered: how many payloads at the head of the batch were accepted
+            before the failure; the worker settles those as delivered.
+    """
+
+    def __init__(self, message: str, *, delivered: int = 0) -> None:
+        """Say in `message` what the destination answered; never a secret."""
+        super().__init__(message)
+        self.delivered = delivered
+
+
+class Retryable(DeliveryError):
+    """The destination is unreachable, busy or overloaded: try again later.
+
+    Attributes:
+        retry_after_s: seconds the destination asked us to wait, or None.
+    """
+
+    def __init__(
+        self, message: str, *, delivered: int = 0, retry_after_s: float | None = None
+    ) -> None:
+        """Add the wait the destination asked for (HTTP Retry-After), if any."""
+        super().__init__(message, delivered=delivered)
+        self.retry_after_s = retry_after_s
+
+
+class Rejected(DeliveryError):
+    """The destination refused for good (HTTP 400, SMTP 550): do not retry.
+
+    Attributes:
+        rejected: how many payloads after the delivered ones are refused;
+            None means the whole rest of the batch.
+    """
+
+    def __init__(self, message: str, *, delivered: int = 0, rejected: int | None = None) -> None:
+        """Say how many payloads are refused; the ones behind them are sent again."""
+        super().__init__(message, delivered=delivered)
+        self.rejected = rejected

@@ -1,0 +1,38 @@
+"""Formatters: record -> text.
+
+A `FormatterSpec` describes one in a file and makes the live formatter, which is
+a `logging.Formatter`, so that any stdlib or foreign handler can use it too.
+"""
+
+import logging
+from typing import ClassVar
+
+from logroute.kinds import KindTable
+from logroute.options import Spec
+
+__all__ = ["KINDS", "FormatterSpec"]
+
+
+class FormatterSpec(Spec):
+    """Describes a formatter; subclasses add the options of their kind."""
+
+    #: The machinery is not there yet; using the kind is an error.
+    planned: ClassVar[bool] = False
+
+    def formatter(self) -> logging.Formatter:
+        """Return the live formatter; its `format` must not change the record."""
+        raise NotImplementedError
+
+
+KINDS: KindTable[FormatterSpec] = KindTable(
+    "logroute.formatters",
+    FormatterSpec,
+    {
+        "text": "logroute.formatters.text:TextSpec",
+        "json": "logroute.formatters.json:JsonSpec",
+        "logfmt": "logroute.formatters.logfmt:LogfmtSpec",
+        "ecs": "logroute.formatters.ecs:EcsSpec",
+        "gelf": "logroute.formatters.gelf:GelfSpec",
+        "rfc5424": "logroute.formatters.rfc5424:Rfc5424Spec",
+    },
+)

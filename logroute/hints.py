@@ -1,0 +1,118 @@
+"""Did-you-mean: the likeliest intended name, from the names that fit the place.
+
+The order is: a table of known synonyms, the same letters in another case or
+with other separators, a small edit distance, and last difflib.
+"""
+
+from collections.abc import Iterable, Mapping
+
+__all__ = ["LEVEL_SYNONYMS", "OPTION_SYNONYMS", "nearest", "suggest"]
+
+LEVEL_SYNONYMS: Mapping[str, str] = {
+    "err": "ERROR",
+    "eror": "ERROR",
+    "crit": "CRITICAL",
+    "emerg": "CRITICAL",
+    "alert": "CRITICAL",
+    "panic": "CRITICAL",
+    "notice": "INFO",
+    "information": "INFO",
+    "trace": "DEBUG",
+    "verbose": "DEBUG",
+    "all": "NOTSET",
+}
+
+OPTION_SYNONYMS: Mapping[str, str] = {
+    "lvl": "level",
+    "severity": "level",
+    "loglevel": "level",
+    "fmt": "format",
+    "dateformat": "datefmt",
+    "date_format": "datefmt",
+    "filename": "path",
+    "file": "path",
+    "mailhost": "host",
+    "server": "host",
+    "fromaddr": "from",
+    "sender": "from",
+    "toaddrs": "to",
+    "recipients": "to",
+    "handlers": "to",
+    "handler": "to",
+    "when": "match",
+    "if": "match",
+    "stop": "final",
+    "pattern": "message",
+    "regex": "message",
+    "name": "logger",
+    "credentials": "password",
+    "user": "username",
+    "class": "type",
+    "kind": "type",
+    "size": "max_bytes",
+    "maxbytes": "max_bytes",
+    "capacity": "max_records",
+    "backupcount": "rotate",
+    "retries": "retry",
+    "ssl": "tls",
+    "verify_ssl": "verify",
+    "token": "bearer",
+    "propogate": "propagate",
+    "formater": "formatter",
+    "lvel": "level",
+}
+
+
+def _fold(word: str) -> str:
+    return word.casefold().replace("-", "").replace("_", "").replace(" ", "")
+
+
+def nearest(
+    word: str, candidates: Iterable[str], synonyms: Mapping[str, str] | None = None
+) -> str | None:
+    """Return the candidate that `word` was most likely meant to be, or None."""
+    names = [name for name in candidates if name != word]
+    meant = (synonyms or {}).get(word.casefold())
+    if meant in names:
+        return meant
+    folded = {_fold(name): name for name in reversed(names)}
+    if _fold(word) in folded:
+        return folded[_fold(word)]
+    limit = max(1, len(word) // 3)
+    scored = sorted((_distance(_fold(word), key, limit), name) for key, name in folded.items())
+    if scored and scored[0][0] <= limit:
+        return scored[0][1]
+    import difflib  # only on the error path
+
+    close = difflib.get_close_matches(_fold(word), folded, n=1, cutoff=0.75)
+    return folded[close[0]] if close else None
+
+
+def suggest(
+    word: str, candidates: Iterable[str], synonyms: Mapping[str, str] | None = None
+) -> str | None:
+    """Return ``did you mean `x`?``, or the list of names where it is short."""
+    names = sorted(candidates)
+    best = nearest(word, names, synonyms)
+    if best is not None:
+        return f"did you mean `{best}`?"
+    if not names:
+        return None
+    shown = ", ".join(f"`{name}`" for name in names[:12])
+    return f"known here: {shown}" + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+
+
+def _distance(left: str, right: str, limit: int) -> int:
+    """Count single-letter edits and swaps between two words; stop above `limit`."""
+    if abs(len(left) - len(right)) > limit:
+        return limit + 1
+    before: list[int] = []
+    row = list(range(len(right) + 1))
+    for i, a in enumerate(left, 1):
+        before, above, row = row, before, [i]
+        for j, b in enumerate(right, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
+                cost = min(cost, above[j - 2] + 1)
+            row.append(cost)
+    return row[-1]

@@ -1,0 +1,428 @@
+"""One truth per option: specs, their annotated fields, and the shapes they take.
+
+A *spec* describes one part of a config (`EmailSpec`, `QueueSpec`). Each option
+is one annotated class attribute::
+
+    class EmailSpec(Spec):
+        \"\"\"Send records by mail.\"\"\"
+
+        host: Annotated[str, Opt("Name or address of the mail server.")]
+        port: Annotated[int | None, Opt("Port.", minimum=1, maximum=65535)] = None
+
+and from it come the decoder, the JSON Schema, hover texts and did-you-mean.
+An attribute without a default is required. Annotations are understood as
+*shapes*: ``str int float bool``, ``Literal[...]``, ``tuple[X, ...]``,
+``Mapping[str, X]``, another `Spec`, ``X | None``, ``object`` (anything), and the
+parsed scalars below (`Size`, `Duration`, `Level`).
+
+`Spec` is a frozen dataclass in all that a reader can see, built without
+generated code: 30 generated dataclasses cost a start more than reading the
+config does, and a generated ``repr`` would print secrets.
+"""
+
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self, dataclass_transform
+
+from logroute.units import DURATION_PATTERN, SIZE_PATTERN, parse_duration, parse_size
+
+__all__ = [
+    "EMPTY",
+    "Anything",
+    "Choice",
+    "Duration",
+    "Either",
+    "Flag",
+    "Level",
+    "Many",
+    "Nested",
+    "Opt",
+    "Option",
+    "Parsed",
+    "Shape",
+    "Size",
+    "Spec",
+    "Table",
+    "Text",
+    "options_of",
+]
+
+EMPTY: Mapping[str, Any] = types.MappingProxyType({})
+VEIL = "********"
+
+
+class Opt:
+    """What an annotation says beyond the type.
+
+    Args:
+        doc: one sentence for people: hover text, docs, `logroute rule`.
+        key: the YAML key where it cannot be the attribute's name (`from`, `not`).
+        minimum: smallest number, or fewest items of a list.
+        maximum: largest number.
+        secret: the value is veiled in every message, repr and report.
+        single: a lone value is accepted where a list is meant.
+        planned: the machinery is not there yet; using the key is an error.
+        pattern: a regular expression that a text must match as a whole.
+        expects: what would be right, for the message when `pattern` fails.
+    """
+
+    __slots__ = (
+        "doc",
+        "expects",
+        "key",
+        "maximum",
+        "minimum",
+        "pattern",
+        "planned",
+        "secret",
+        "single",
+    )
+
+    def __init__(
+        self,
+        doc: str = "",
+        *,
+        key: str | None = None,
+        minimum: float | None = None,
+        maximum: float | None = None,
+        secret: bool = False,
+        single: bool = False,
+        planned: bool = False,
+        pattern: str | None = None,
+        expects: str | None = None,
+    ) -> None:
+        """Keep what the annotation says."""
+        self.doc = doc
+        self.key = key
+        self.minimum = minimum
+        self.maximum = maximum
+        self.secret = secret
+        self.single = single
+        self.planned = planned
+        self.pattern = pattern
+        self.expects = expects
+
+
+class Shape:
+    """How a value is written; the decoder and the schema know one case each."""
+
+    __slots__ = ()
+
+
+class Text(Shape):
+    """A string, whole-matched by `pattern` if there is one."""
+
+    __slots__ = ("expects", "pattern")
+
+    def __init__(self, pattern: str | None = None, expects: str | None = None) -> None:
+        """Take any text, or text that `pattern` matches as a whole."""
+        self.pattern = pattern
+        self.expects = expects
+
+
+class Number(Shape):
+    """A number within limits; `whole` ones have no fraction."""
+
+    __slots__ = ("maximum", "minimum", "whole")
+
+    def __init__(self, whole: bool, minimum: float | None, maximum: float | None) -> None:
+        """Take numbers from `minimum` to `maximum`, both included."""
+        self.whole = whole
+        self.minimum = minimum
+        self.maximum = maximum
+
+
+class Flag(Shape):
+    """true or false; yes, no, on and off are understood too."""
+
+    __slots__ = ()
+    WORDS: ClassVar[Mapping[str, bool]] = {
+        word: value
+        for value, names in ((True, ("true", "yes", "on")), (False, ("false", "no", "off")))
+        for name in names
+        for word in (name, name.title(), name.upper())
+    }
+
+
+class Anything(Shape):
+    """Any value, kept as plain data."""
+
+    __slots__ = ()
+
+
+class Choice(Shape):
+    """One of a few words."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: tuple[str, ...]) -> None:
+        """Take one of `values`."""
+        self.values = values
+
+
+class Parsed(Shape):
+    """A scalar with a syntax of its own.
+
+    Args:
+        name: what it is, as the schema calls it.
+        parse: value -> Python value; raises ValueError saying what would be right.
+        schema: the draft-07 schema that accepts exactly what `parse` accepts.
+    """
+
+    __slots__ = ("name", "parse", "schema")
+
+    def __init__(
+        self, name: str, parse: Callable[[object], object], schema: Mapping[str, object]
+    ) -> None:
+        """Keep the parser and its equal schema."""
+        self.name = name
+        self.parse = parse
+        self.schema = schema
+
+    @property
+    def expects(self) -> str:
+        """What would be right, in the parser's own words."""
+        try:
+            self.parse(None)
+        except ValueError as fault:
+            return str(fault)
+        return f"must be a {self.name}"
+
+
+class Many(Shape):
+    """A list of one shape; with `single`, a lone item stands for a list of one."""
+
+    __slots__ = ("item", "minimum", "single")
+
+    def __init__(self, item: Shape, single: bool, minimum: int) -> None:
+        """Take at least `minimum` items."""
+        self.item = item
+        self.single = single
+        self.minimum = minimum
+
+
+class Table(Shape):
+    """A mapping from the user's own names to one shape."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Shape) -> None:
+        """Take any names with values of one shape."""
+        self.value = value
+
+
+class Nested(Shape):
+    """A mapping described by a spec."""
+
+    __slots__ = ("spec",)
+
+    def __init__(self, spec: "type[Spec]") -> None:
+        """Take the options of `spec`."""
+        self.spec = spec
+
+
+class Either(Shape):
+    """A mapping described by a spec, or something shorter."""
+
+    __slots__ = ("nested", "short")
+
+    def __init__(self, short: Shape, nested: Shape) -> None:
+        """Take a mapping for `nested`, anything else for `short`."""
+        self.short = short
+        self.nested = nested
+
+
+def _parse_level(value: object) -> str | int:
+    if isinstance(value, str) and value.strip():
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ValueError("must be a level: a name such as `WARNING`, or a number")
+
+
+SIZE = Parsed(
+    "size",
+    parse_size,
+    {"type": ["integer", "string"], "minimum": 0, "pattern": SIZE_PATTERN},
+)
+DURATION = Parsed(
+    "duration",
+    parse_duration,
+    {
+        "type": ["number", "string"],
+        "minimum": 0,
+        "exclusiveMaximum": 10**12,
+        "pattern": DURATION_PATTERN,
+    },
+)
+LEVEL = Parsed(
+    "level",
+    _parse_level,
+    {
+        "type": ["integer", "string"],
+        "minimum": 0,
+        "pattern": r"\S",
+        "examples": ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+    },
+)
+
+#: Bytes; `10MiB` in a file.
+Size = Annotated[int, SIZE]
+#: Seconds; `5s` in a file.
+Duration = Annotated[float, DURATION]
+#: A level's name or number, resolved when the custom levels are known.
+Level = Annotated[str | int, LEVEL]
+
+
+class Option:
+    """One option of a spec, as read from its annotation."""
+
+    __slots__ = ("default", "doc", "key", "name", "planned", "required", "secret", "shape")
+
+    def __init__(self, name: str, annotation: object, owner: "type[Spec]") -> None:
+        """Read the option `name` of `owner`."""
+        base, opt, parsed = _unwrap(annotation)
+        self.name = name
+        self.key = opt.key or name
+        self.doc = opt.doc
+        self.secret = opt.secret
+        self.planned = opt.planned
+        self.required = not hasattr(owner, name)
+        self.default = getattr(owner, name, None)
+        self.shape = parsed or _shape(base, opt)
+
+
+def _unwrap(annotation: object) -> tuple[object, Opt, Shape | None]:
+    opt, parsed = Opt(), None
+    if typing.get_origin(annotation) is Annotated:
+        annotation, *extras = typing.get_args(annotation)
+        for extra in extras:
+            if isinstance(extra, Opt):
+                opt = extra
+            elif isinstance(extra, Shape):
+                parsed = extra
+    return annotation, opt, parsed
+
+
+def _shape(annotation: object, opt: Opt) -> Shape:
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        base, inner, parsed = _unwrap(annotation)
+        return parsed or _shape(base, inner if inner.doc else opt)
+    if origin in (types.UnionType, typing.Union):
+        return _union([arg for arg in args if arg is not types.NoneType], opt)
+    if origin is Literal:
+        return Choice(args)
+    if origin is tuple:
+        return Many(_shape(args[0], Opt()), opt.single, int(opt.minimum or 0))
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return Table(_shape(args[1], Opt()))
+    if isinstance(annotation, type):
+        if issubclass(annotation, Spec):
+            return Nested(annotation)
+        if annotation is bool:
+            return Flag()
+        if annotation in (int, float):
+            return Number(annotation is int, opt.minimum, opt.maximum)
+        if annotation is str:
+            return Text(opt.pattern, opt.expects)
+        if annotation is object:
+            return Anything()
+    raise TypeError(f"an option cannot have the type {annotation!r}")
+
+
+def _union(args: list[object], opt: Opt) -> Shape:
+    shapes = [_shape(arg, opt) for arg in args]
+    if len(shapes) == 1:
+        return shapes[0]
+    nested = [shape for shape in shapes if isinstance(shape, Nested | Table)]
+    short = [shape for shape in shapes if not isinstance(shape, Nested | Table)]
+    if len(nested) == len(short) == 1:
+        return Either(short[0], nested[0])
+    raise TypeError(f"an option cannot be a union of {args!r}")
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=True)
+class Spec:
+    """Describes one part of a config: frozen, comparable, secrets veiled in its repr."""
+
+    def __init__(self, **values: Any) -> None:
+        """Set the given options; the others keep their defaults.
+
+        Raises:
+            TypeError: an unknown option, or a required one is missing.
+        """
+        fields = _fields_of(type(self))
+        for name in values:
+            if name not in fields:
+                raise TypeError(f"{type(self).__name__} has no option {name!r}")
+        for name in fields:
+            if name not in values and not hasattr(type(self), name):
+                raise TypeError(f"{type(self).__name__} needs {name!r}")
+        self.__dict__.update(values)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen; use .replace({name}=...)")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen")
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some options changed."""
+        return type(self)(**{**self.__dict__, **changes})
+
+    def _key(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in _fields_of(type(self)))
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash((type(self), repr(self)))
+
+    def __repr__(self) -> str:
+        secret = {option.name for option in options_of(type(self)).values() if option.secret}
+        shown = (
+            f"{name}={VEIL if name in secret and value else repr(value)}"
+            for name, value in self.__dict__.items()
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+_FIELDS: dict[type[Spec], dict[str, object]] = {}
+_TABLES: dict[type[Spec], dict[str, Option]] = {}
+
+
+def _fields_of(spec: type[Spec]) -> dict[str, object]:
+    """Return the annotated attributes of `spec`, inherited ones first."""
+    fields = _FIELDS.get(spec)
+    if fields is None:
+        fields = {}
+        for owner in reversed(spec.__mro__):
+            for name, annotation in owner.__dict__.get("__annotations__", {}).items():
+                if typing.get_origin(annotation) is not ClassVar:
+                    fields[name] = annotation
+        _FIELDS[spec] = fields
+    return fields
+
+
+def options_of(spec: type[Spec]) -> dict[str, Option]:
+    """Return the options of `spec` by YAML key, inherited ones first.
+
+    An option is an attribute annotated with an `Opt`; other attributes are set
+    by code, never by a file.
+    """
+    table = _TABLES.get(spec)
+    if table is None:
+        table = {}
+        for name, annotation in _fields_of(spec).items():
+            if isinstance(annotation, str):  # a spec that mentions itself
+                annotation = typing.get_type_hints(spec, include_extras=True)[name]
+            if typing.get_origin(annotation) is Annotated and _unwrap(annotation)[1].doc:
+                option = Option(name, annotation, spec)
+                table[option.key] = option
+        _TABLES[spec] = table
+    return table

@@ -1,0 +1,153 @@
+"""What a record is made of, and how it is made safe to leave its thread.
+
+`freeze` runs in the application's thread; everything else runs anywhere.
+"""
+
+import contextvars
+import datetime
+import logging
+import traceback
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+__all__ = [
+    "bind",
+    "bound",
+    "exception_names",
+    "exception_text",
+    "extras",
+    "freeze",
+    "message_of",
+    "unbind",
+]
+
+#: The attributes that stdlib itself gives a record (3.11 to 3.14).
+STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+# Values that nobody can change after the call, so that formatting may wait.
+_FROZEN = frozenset(
+    {str, int, float, bool, bytes, complex, type(None)}
+    | {datetime.datetime, datetime.date, datetime.time, datetime.timedelta}
+)
+
+_bound: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar("logroute_bound")
+
+
+def bind(**fields: Any) -> contextvars.Token[Mapping[str, Any]]:
+    """Add fields to every record logged in this context (thread or task) from now on.
+
+    Returns a token for `unbind`, which brings the former fields back.
+    """
+    return _bound.set({**_bound.get({}), **fields})
+
+
+def unbind(token: contextvars.Token[Mapping[str, Any]]) -> None:
+    """Undo the `bind` that returned `token`."""
+    _bound.reset(token)
+
+
+def bound() -> Mapping[str, Any]:
+    """Return the fields bound in this context."""
+    return _bound.get({})
+
+
+def freeze(record: logging.LogRecord) -> logging.LogRecord:
+    """Return a copy of `record` that later changes of its arguments cannot reach.
+
+    Arguments that are not plain immutables are rendered into the message at
+    once; a `__str__` that raises leaves a message that says so.
+    """
+    frozen: logging.LogRecord = logging.LogRecord.__new__(type(record))
+    values = frozen.__dict__
+    values.update(record.__dict__)
+    fields = _bound.get(None)
+    if fields:
+        for name, value in fields.items():
+            values.setdefault(name, value)
+    args = record.args
+    if args and not _is_frozen(args):
+        values["msg"] = message_of(record)
+        values["args"] = None
+    elif type(record.msg) is not str:
+        values["msg"] = message_of(record)
+    if len(values) > _PLAIN_SIZE:
+        _freeze_extras(values)
+    return frozen
+
+
+_PLAIN_SIZE = len(logging.makeLogRecord({}).__dict__)
+_MUTABLE = (list, dict, set, bytearray)
+
+
+def _freeze_extras(values: dict[str, Any]) -> None:
+    for name, value in list(values.items()):
+        if isinstance(value, _MUTABLE) and name not in STANDARD:
+            values[name] = _snapshot(value, 6)
+
+
+def _snapshot(value: Any, depth: int) -> Any:
+    """Copy plain containers, so that the caller may go on changing the originals."""
+    if depth == 0:
+        return repr(value)
+    try:
+        if type(value) is dict:
+            return {key: _snapshot(item, depth - 1) for key, item in value.items()}
+        if type(value) is list:
+            return [_snapshot(item, depth - 1) for item in value]
+        if isinstance(value, set | bytearray):
+            return type(value)(value)
+    except Exception:  # another thread changes it right now, or a subclass objects
+        return repr(type(value))
+    return value
+
+
+def _is_frozen(args: Any) -> bool:
+    if type(args) is tuple:
+        return all(type(arg) in _FROZEN for arg in args)
+    if type(args) is dict:
+        return False
+    return type(args) in _FROZEN
+
+
+def message_of(record: logging.LogRecord) -> str:
+    """Return the record's message; never raises.
+
+    A message that cannot be made (wrong arguments, a `__str__` that raises)
+    becomes its template and the reason, so that the record is not lost.
+    """
+    try:
+        return record.getMessage()
+    except Exception as fault:
+        try:
+            template = str(record.msg)
+        except Exception:
+            template = f"<{type(record.msg).__name__}>"
+        return f"<unformattable: {type(fault).__name__}> {template}"
+
+
+def extras(record: logging.LogRecord) -> Iterator[tuple[str, Any]]:
+    """Yield the fields that `extra`, filters or `bind` added to the record."""
+    for name, value in record.__dict__.items():
+        if name not in STANDARD and not name.startswith("_"):
+            yield name, value
+
+
+def exception_text(record: logging.LogRecord) -> str | None:
+    """Return the traceback as stdlib's formatter would print it, or None."""
+    if record.exc_text:
+        return record.exc_text
+    info = record.exc_info
+    if not info or not info[0]:
+        return None
+    return "".join(traceback.format_exception(*info)).rstrip("\n")
+
+
+def exception_names(record: logging.LogRecord) -> list[str]:
+    """Return the names of the exception's class and its bases, bare and dotted."""
+    info = record.exc_info
+    if not info or not info[0]:
+        return []
+    names = []
+    for cls in info[0].__mro__:
+        names += [cls.__name__, f"{cls.__module__}.{cls.__qualname__}"]
+    return names
