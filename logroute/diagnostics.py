@@ -43,6 +43,7 @@ NAMES = {
     "LR901": "unknown-stdlib-key",
     "LR902": "truthy-text",
     "LR903": "cannot-build",
+    "LR904": "import-refused",
 }
 
 

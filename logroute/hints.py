@@ -71,6 +71,8 @@ def nearest(
     word: str, candidates: Iterable[str], synonyms: Mapping[str, str] | None = None
 ) -> str | None:
     """Return the candidate that `word` was most likely meant to be, or None."""
+    if len(word) > 100:  # no name of anything, and slow to compare
+        return None
     names = [name for name in candidates if name != word]
     meant = (synonyms or {}).get(word.casefold())
     if meant in names:

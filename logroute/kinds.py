@@ -7,7 +7,7 @@ looked at only for a name that no row has.
 
 import importlib
 from collections.abc import Mapping
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 from logroute.options import Spec
 
@@ -53,5 +53,5 @@ class KindTable(Generic[S]):
             spec = point.load()
             if not (isinstance(spec, type) and issubclass(spec, self._base)):
                 raise TypeError(f"{point.value} is not a {self._base.__name__}")
-            self._found[name] = cast("type[S]", spec)
+            self._found[name] = spec
         return self._found.get(name)

@@ -79,7 +79,7 @@ class Levels:
         known = [name for name in self._by_name if name not in ("WARN", "FATAL")]
         if re.fullmatch(r"(?i)off|none|no|false|disabled?", word):
             return "to silence a logger give it a level above CRITICAL, such as 60"
-        return suggest(word.upper(), known, {k: v for k, v in LEVEL_SYNONYMS.items()}) or ""
+        return suggest(word.upper(), known, LEVEL_SYNONYMS) or ""
 
     def name(self, number: int) -> str:
         """Return the name of a level number, or ``Level 15``."""
@@ -93,21 +93,28 @@ class Levels:
         Raises:
             ValueError: an unknown level name, or a range without levels.
         """
-        if isinstance(value, int):
-            return LevelSet([(value, HIGHEST)])
-        if not isinstance(value, str):
+        if not isinstance(value, str | int):
             sets = [self.parse_set(item) for item in value]
             return LevelSet(pair for one in sets for pair in one.intervals)
+        levels = LevelSet([self._interval(value)])
+        if not levels.intervals:
+            cure = "no level is below 0" if isinstance(value, str) else "no level is so high"
+            raise ValueError(f"`{value}` holds no level", cure)
+        return levels
+
+    def _interval(self, value: str | int) -> tuple[int, int]:
+        if isinstance(value, int):
+            return (value, HIGHEST)
         text = value.strip()
         if ".." in text:
             low, high = (part.strip() for part in text.split("..", 1))
             bounds = (self.number(low) if low else 0, self.number(high) if high else HIGHEST)
             if bounds[0] > bounds[1]:
                 raise ValueError(f"`{text}` holds no level", f"write `{high}..{low}`")
-            return LevelSet([bounds])
+            return bounds
         if found := _COMPARISON.fullmatch(text):
-            return LevelSet([_compare(found[1], self.number(found[2]))])
-        return LevelSet([(self.number(text), HIGHEST)])
+            return _compare(found[1], self.number(found[2]))
+        return (self.number(text), HIGHEST)
 
     def describe(self, levels: LevelSet) -> str:
         """Return `levels` in words: ``ERROR and above``, ``DEBUG..INFO``."""

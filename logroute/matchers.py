@@ -6,6 +6,7 @@ unreachable-route check (`holds_for`).
 """
 
 import logging
+import operator
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NamedTuple
@@ -58,9 +59,7 @@ class MatchSpec(Spec):
         tuple[str, ...],
         Opt("That logger and its children; globs such as `app.*.db`; a list: any.", single=True),
     ] = ()
-    message: Annotated[
-        str | None, Opt("Regular expression that is found in the message.")
-    ] = None
+    message: Annotated[str | None, Opt("Regular expression that is found in the message.")] = None
     fields: Annotated[
         Mapping[str, FieldSpec | object],
         Opt("Tests of record attributes, `extra` and context."),
@@ -124,23 +123,23 @@ def compile_match(spec: MatchSpec, levels: Levels) -> Matcher:
     """Compile `spec`.
 
     Raises:
-        ValueError: an unknown level or a bad regular expression (`re.error` is one).
+        ValueError: an unknown level or a bad regular expression.
     """
     found: list[Condition] = []
     if spec.level:
         found.append(_level_condition(levels.parse_set(spec.level), levels))
     if spec.logger:
-        found.append(
-            Condition(f"logger: {_words(spec.logger)}", _logger_test(spec.logger), True)
-        )
+        found.append(Condition(f"logger: {_words(spec.logger)}", _logger_test(spec.logger), True))
     if spec.exception:
         found.append(
-            Condition(f"exception: {_words(spec.exception)}", _exception_test(spec.exception), False)
+            Condition(
+                f"exception: {_words(spec.exception)}", _exception_test(spec.exception), False
+            )
         )
     for name, test in spec.fields.items():
         found.append(_field_condition(name, test))
     if spec.message is not None:
-        pattern = re.compile(spec.message)
+        pattern = _regex(spec.message)
         found.append(
             Condition(
                 f"message: {spec.message}",
@@ -175,6 +174,13 @@ def _nested_conditions(spec: MatchSpec, levels: Levels) -> list[Condition]:
             )
         )
     return found
+
+
+def _regex(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except (re.error, OverflowError, RecursionError) as fault:
+        raise ValueError(f"`{text[:80]}` is not a regular expression: {fault}") from None
 
 
 def _words(values: tuple[object, ...]) -> str:
@@ -250,7 +256,10 @@ def _field_condition(name: str, spec: object) -> Condition:
         value = _field(record, name)
         if value is _MISSING or wants_missing:
             return value is _MISSING and wants_missing
-        return all(one(value) for one in tests)
+        try:
+            return all(one(value) for one in tests)
+        except Exception:  # a value whose comparison or text raises is not what was meant
+            return False
 
     shown = (
         " ".join(f"{key} {value}" for key, value in spec.__dict__.items())
@@ -274,9 +283,13 @@ def _field(record: Any, name: str) -> Any:
 
 
 def _equals(wanted: object) -> Callable[[Any], bool]:
-    return lambda value: bool(value == wanted) and isinstance(value, bool) == isinstance(
-        wanted, bool
+    return lambda value: (
+        bool(value == wanted) and isinstance(value, bool) == isinstance(wanted, bool)
     )
+
+
+def _compares(holds: Callable[[Any, Any], bool], bound: float) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int | float) and holds(value, bound)
 
 
 def _field_tests(spec: FieldSpec) -> list[Callable[[Any], bool]]:
@@ -288,16 +301,13 @@ def _field_tests(spec: FieldSpec) -> list[Callable[[Any], bool]]:
         equal = _equals(spec.ne)
         tests.append(lambda value: not equal(value))
     for bound, holds in (
-        (spec.gt, lambda value, bound: value > bound),
-        (spec.gte, lambda value, bound: value >= bound),
-        (spec.lt, lambda value, bound: value < bound),
-        (spec.lte, lambda value, bound: value <= bound),
+        (spec.gt, operator.gt),
+        (spec.gte, operator.ge),
+        (spec.lt, operator.lt),
+        (spec.lte, operator.le),
     ):
         if bound is not None:
-            tests.append(
-                lambda value, bound=bound, holds=holds: isinstance(value, int | float)
-                and holds(value, bound)
-            )
+            tests.append(_compares(holds, bound))
     if spec.one_of is not None:
         choices = [_equals(choice) for choice in spec.one_of]
         tests.append(lambda value: any(choice(value) for choice in choices))
@@ -305,6 +315,6 @@ def _field_tests(spec: FieldSpec) -> list[Callable[[Any], bool]]:
         part = spec.contains
         tests.append(lambda value: isinstance(value, str) and part in value)
     if spec.regex is not None:
-        pattern = re.compile(spec.regex)
+        pattern = _regex(spec.regex)
         tests.append(lambda value: pattern.search(str(value)) is not None)
     return tests

@@ -33,18 +33,24 @@ __all__ = [
     "Choice",
     "Duration",
     "Either",
+    "FilterName",
     "Flag",
+    "FormatterName",
+    "HandlerName",
     "Level",
     "Many",
+    "Name",
     "Nested",
     "Opt",
     "Option",
     "Parsed",
+    "Part",
     "Shape",
     "Size",
     "Spec",
     "Table",
     "Text",
+    "Truth",
     "options_of",
 ]
 
@@ -63,6 +69,8 @@ class Opt:
         secret: the value is veiled in every message, repr and report.
         single: a lone value is accepted where a list is meant.
         planned: the machinery is not there yet; using the key is an error.
+        nullable: an empty value is as good as no key; always so for `X | None`, but
+            for a mapping described by a spec.
         pattern: a regular expression that a text must match as a whole.
         expects: what would be right, for the message when `pattern` fails.
     """
@@ -73,6 +81,7 @@ class Opt:
         "key",
         "maximum",
         "minimum",
+        "nullable",
         "pattern",
         "planned",
         "secret",
@@ -89,6 +98,7 @@ class Opt:
         secret: bool = False,
         single: bool = False,
         planned: bool = False,
+        nullable: bool = False,
         pattern: str | None = None,
         expects: str | None = None,
     ) -> None:
@@ -100,6 +110,7 @@ class Opt:
         self.secret = secret
         self.single = single
         self.planned = planned
+        self.nullable = nullable
         self.pattern = pattern
         self.expects = expects
 
@@ -119,6 +130,17 @@ class Text(Shape):
         """Take any text, or text that `pattern` matches as a whole."""
         self.pattern = pattern
         self.expects = expects
+
+
+class Name(Text):
+    """The name of a part that the file must define; the rules see to it."""
+
+    __slots__ = ("part",)
+
+    def __init__(self, part: str) -> None:
+        """Take the name of a `part`: `handler`, `formatter` or `filter`."""
+        super().__init__()
+        self.part = part
 
 
 class Number(Shape):
@@ -143,6 +165,12 @@ class Flag(Shape):
         for name in names
         for word in (name, name.title(), name.upper())
     }
+
+
+class Truth(Shape):
+    """true or false as stdlib takes them: any value that Python finds true or not."""
+
+    __slots__ = ()
 
 
 class Anything(Shape):
@@ -222,6 +250,16 @@ class Nested(Shape):
         self.spec = spec
 
 
+class Part(Shape):
+    """An entry of a family of parts: written stdlib's way, or by its kind (`type`)."""
+
+    __slots__ = ("family",)
+
+    def __init__(self, family: str) -> None:
+        """Take an entry of `family`: `handler`, `formatter` or `filter`."""
+        self.family = family
+
+
 class Either(Shape):
     """A mapping described by a spec, or something shorter."""
 
@@ -273,12 +311,26 @@ Size = Annotated[int, SIZE]
 Duration = Annotated[float, DURATION]
 #: A level's name or number, resolved when the custom levels are known.
 Level = Annotated[str | int, LEVEL]
+#: Names of parts, as references to them.
+HandlerName = Annotated[str, Name("handler")]
+FormatterName = Annotated[str, Name("formatter")]
+FilterName = Annotated[str, Name("filter")]
 
 
 class Option:
     """One option of a spec, as read from its annotation."""
 
-    __slots__ = ("default", "doc", "key", "name", "planned", "required", "secret", "shape")
+    __slots__ = (
+        "default",
+        "doc",
+        "key",
+        "name",
+        "nullable",
+        "planned",
+        "required",
+        "secret",
+        "shape",
+    )
 
     def __init__(self, name: str, annotation: object, owner: "type[Spec]") -> None:
         """Read the option `name` of `owner`."""
@@ -291,33 +343,40 @@ class Option:
         self.required = not hasattr(owner, name)
         self.default = getattr(owner, name, None)
         self.shape = parsed or _shape(base, opt)
+        # `tls:` with nothing behind it hardly means "no TLS"
+        optional = types.NoneType in typing.get_args(base) and not isinstance(self.shape, Nested)
+        self.nullable = opt.nullable or optional
 
 
 def _unwrap(annotation: object) -> tuple[object, Opt, Shape | None]:
-    opt, parsed = Opt(), None
-    if typing.get_origin(annotation) is Annotated:
-        annotation, *extras = typing.get_args(annotation)
-        for extra in extras:
-            if isinstance(extra, Opt):
-                opt = extra
-            elif isinstance(extra, Shape):
-                parsed = extra
-    return annotation, opt, parsed
+    opt, parsed = _NOTHING, None
+    extras = getattr(annotation, "__metadata__", None)
+    if extras is None:
+        return annotation, opt, parsed
+    for extra in extras:
+        if isinstance(extra, Opt):
+            opt = extra
+        elif isinstance(extra, Shape):
+            parsed = extra
+    return annotation.__origin__, opt, parsed  # type: ignore[attr-defined]
+
+
+_NOTHING = Opt()
 
 
 def _shape(annotation: object, opt: Opt) -> Shape:
-    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is Annotated:
+    if hasattr(annotation, "__metadata__"):
         base, inner, parsed = _unwrap(annotation)
         return parsed or _shape(base, inner if inner.doc else opt)
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (types.UnionType, typing.Union):
         return _union([arg for arg in args if arg is not types.NoneType], opt)
     if origin is Literal:
         return Choice(args)
     if origin is tuple:
-        return Many(_shape(args[0], Opt()), opt.single, int(opt.minimum or 0))
+        return Many(_shape(args[0], _NOTHING), opt.single, int(opt.minimum or 0))
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return Table(_shape(args[1], Opt()))
+        return Table(_shape(args[1], _NOTHING))
     if isinstance(annotation, type):
         if issubclass(annotation, Spec):
             return Nested(annotation)
@@ -346,6 +405,9 @@ def _union(args: list[object], opt: Opt) -> Shape:
 @dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=True)
 class Spec:
     """Describes one part of a config: frozen, comparable, secrets veiled in its repr."""
+
+    #: Unknown keys are only warned of, where stdlib passes over them in silence.
+    lenient: ClassVar[bool] = False
 
     def __init__(self, **values: Any) -> None:
         """Set the given options; the others keep their defaults.
@@ -381,7 +443,10 @@ class Spec:
         return self._key() == other._key()
 
     def __hash__(self) -> int:
-        return hash((type(self), repr(self)))
+        try:
+            return hash((type(self), self._key()))
+        except TypeError:  # a mapping or list somewhere in it
+            return hash(type(self))
 
     def __repr__(self) -> str:
         secret = {option.name for option in options_of(type(self)).values() if option.secret}
@@ -402,7 +467,7 @@ def _fields_of(spec: type[Spec]) -> dict[str, object]:
     if fields is None:
         fields = {}
         for owner in reversed(spec.__mro__):
-            for name, annotation in owner.__dict__.get("__annotations__", {}).items():
+            for name, annotation in getattr(owner, "__annotations__", {}).items():
                 if typing.get_origin(annotation) is not ClassVar:
                     fields[name] = annotation
         _FIELDS[spec] = fields
@@ -418,10 +483,11 @@ def options_of(spec: type[Spec]) -> dict[str, Option]:
     table = _TABLES.get(spec)
     if table is None:
         table = {}
-        for name, annotation in _fields_of(spec).items():
-            if isinstance(annotation, str):  # a spec that mentions itself
-                annotation = typing.get_type_hints(spec, include_extras=True)[name]
-            if typing.get_origin(annotation) is Annotated and _unwrap(annotation)[1].doc:
+        fields = _fields_of(spec)
+        if any(isinstance(known, str) for known in fields.values()):  # it mentions itself
+            fields = typing.get_type_hints(spec, include_extras=True)
+        for name, annotation in fields.items():
+            if _unwrap(annotation)[1].doc:
                 option = Option(name, annotation, spec)
                 table[option.key] = option
         _TABLES[spec] = table

@@ -4,7 +4,7 @@
 """
 
 import contextvars
-import datetime
+import datetime as dt
 import logging
 import traceback
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"
 # Values that nobody can change after the call, so that formatting may wait.
 _FROZEN = frozenset(
     {str, int, float, bool, bytes, complex, type(None)}
-    | {datetime.datetime, datetime.date, datetime.time, datetime.timedelta}
+    | {dt.datetime, dt.date, dt.time, dt.timedelta}
 )
 
 _bound: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar("logroute_bound")
@@ -75,25 +75,38 @@ def freeze(record: logging.LogRecord) -> logging.LogRecord:
     return frozen
 
 
-_PLAIN_SIZE = len(logging.makeLogRecord({}).__dict__)
+_PLAIN_NAMES = list(logging.makeLogRecord({}).__dict__)
+_PLAIN_SIZE = len(_PLAIN_NAMES)
 _MUTABLE = (list, dict, set, bytearray)
 
 
 def _freeze_extras(values: dict[str, Any]) -> None:
     for name, value in list(values.items()):
         if isinstance(value, _MUTABLE) and name not in STANDARD:
-            values[name] = _snapshot(value, 6)
+            values[name] = _snapshot(value, 6, {})
 
 
-def _snapshot(value: Any, depth: int) -> Any:
-    """Copy plain containers, so that the caller may go on changing the originals."""
+def _snapshot(value: Any, depth: int, done: dict[int, Any]) -> Any:
+    """Copy plain containers, so that the caller may go on changing the originals.
+
+    `done` holds the copies by the id of their originals: a container that is
+    met again, in itself too, is copied once.
+    """
+    if not isinstance(value, _MUTABLE):
+        return value
+    if id(value) in done:
+        return done[id(value)]
     if depth == 0:
-        return repr(value)
+        return f"<{type(value).__name__}>"  # its repr may be endless
     try:
         if type(value) is dict:
-            return {key: _snapshot(item, depth - 1) for key, item in value.items()}
+            copy = done[id(value)] = {}
+            copy.update({k: _snapshot(v, depth - 1, done) for k, v in value.items()})
+            return copy
         if type(value) is list:
-            return [_snapshot(item, depth - 1) for item in value]
+            items = done[id(value)] = []
+            items += [_snapshot(item, depth - 1, done) for item in value]
+            return items
         if isinstance(value, set | bytearray):
             return type(value)(value)
     except Exception:  # another thread changes it right now, or a subclass objects
@@ -127,9 +140,13 @@ def message_of(record: logging.LogRecord) -> str:
 
 def extras(record: logging.LogRecord) -> Iterator[tuple[str, Any]]:
     """Yield the fields that `extra`, filters or `bind` added to the record."""
-    for name, value in record.__dict__.items():
-        if name not in STANDARD and not name.startswith("_"):
-            yield name, value
+    values = record.__dict__
+    names = list(values)
+    if names[:_PLAIN_SIZE] == _PLAIN_NAMES:  # as nearly every record: what follows is new
+        del names[:_PLAIN_SIZE]
+    for name in names:
+        if isinstance(name, str) and name not in STANDARD and not name.startswith("_"):
+            yield name, values[name]
 
 
 def exception_text(record: logging.LogRecord) -> str | None:

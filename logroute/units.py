@@ -47,8 +47,13 @@ def format_duration(seconds: float) -> str:
     """Return `seconds` in the largest unit that leaves a short number."""
     for unit in ("d", "h", "m"):
         if seconds >= _DURATIONS[unit] and seconds % _DURATIONS[unit] == 0:
-            return f"{seconds / _DURATIONS[unit]:g}{unit}"
-    return f"{seconds:g}s" if seconds >= 1 or seconds == 0 else f"{seconds * 1000:g}ms"
+            return f"{_short(seconds / _DURATIONS[unit])}{unit}"
+    return f"{_short(seconds)}s" if seconds >= 1 or seconds == 0 else f"{_short(seconds * 1000)}ms"
+
+
+def _short(number: float) -> str:
+    # not `g`, which writes 1234567 as 1.23457e+06
+    return f"{number:.6f}".rstrip("0").rstrip(".")
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ rules see to it that they mean something.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from logroute.delivery.specs import (
     BatchSpec,
@@ -18,7 +18,22 @@ from logroute.delivery.specs import (
 from logroute.filters import FilterSpec
 from logroute.formatters import FormatterSpec
 from logroute.matchers import MatchSpec
-from logroute.options import EMPTY, Duration, Level, Opt, Spec
+from logroute.options import (
+    EMPTY,
+    LEVEL,
+    Duration,
+    Either,
+    FilterName,
+    FormatterName,
+    HandlerName,
+    Level,
+    Nested,
+    Opt,
+    Part,
+    Spec,
+    Table,
+    Truth,
+)
 from logroute.sinks import SinkSpec
 
 __all__ = [
@@ -27,9 +42,13 @@ __all__ = [
     "HandlerSpec",
     "LoggerSpec",
     "NetworkHandlerSpec",
+    "PreambleSpec",
     "ReloadSpec",
     "RouteSpec",
     "StatsSpec",
+    "StdFilterSpec",
+    "StdFormatterSpec",
+    "StdHandlerSpec",
     "TestSpec",
 ]
 
@@ -40,13 +59,44 @@ class Foreign(Spec):
     entry: Annotated[Mapping[str, object], Opt("The mapping as written.")]
 
 
-class HandlerSpec(Spec):
+class StdFormatterSpec(Spec):
+    """What stdlib reads of a formatter without `()`; it passes over the rest."""
+
+    lenient: ClassVar[bool] = True
+
+    format: Annotated[str | None, Opt("Format string of a line.")] = None
+    datefmt: Annotated[str | None, Opt("Format of `asctime`, for time.strftime.")] = None
+    style: Annotated[
+        Literal["%", "{", "$"], Opt("Whether fields are written `%(x)s`, `{x}` or `$x`.")
+    ] = "%"
+    validate: Annotated[bool | None, Truth(), Opt("Whether a wrong format is an error.")] = True
+    defaults: Annotated[
+        Mapping[str, object], Opt("Values of fields that a record lacks.", nullable=True)
+    ] = EMPTY
+
+
+class StdFilterSpec(Spec):
+    """What stdlib reads of a filter without `()`: the name of a logger."""
+
+    lenient: ClassVar[bool] = True
+
+    name: Annotated[str, Opt("Only records of this logger and its children pass.")] = ""
+
+
+class StdHandlerSpec(Spec):
+    """What stdlib reads of a handler besides its class and the arguments of that."""
+
+    level: Annotated[Level, Opt("Records below it are not for this handler.", nullable=True)] = 0
+    filters: Annotated[
+        tuple[FilterName, ...], Opt("Names of filters, in order.", single=True, nullable=True)
+    ] = ()
+    formatter: Annotated[FormatterName | None, Opt("Name of a formatter.")] = None
+
+
+class HandlerSpec(StdHandlerSpec):
     """What every handler of ours may say, whatever its kind."""
 
     sink: SinkSpec | Foreign
-    level: Annotated[Level, Opt("Records below it are not for this handler.")] = 0
-    filters: Annotated[tuple[str, ...], Opt("Names of filters, in order.", single=True)] = ()
-    formatter: Annotated[str | None, Opt("Name of a formatter.")] = None
     queue: Annotated[QueueSpec | None, Opt("How records wait.")] = None
 
 
@@ -59,7 +109,7 @@ class NetworkHandlerSpec(HandlerSpec):
         BreakerSpec | None, Opt("When to stop trying for a while.", planned=True)
     ] = None
     fallback: Annotated[
-        str | None, Opt("Handler that takes what could not be delivered.", planned=True)
+        HandlerName | None, Opt("Handler that takes what could not be delivered.", planned=True)
     ] = None
     dead_letter: Annotated[
         DeadLetterSpec | None, Opt("Where refused records are kept.", planned=True)
@@ -72,13 +122,21 @@ class NetworkHandlerSpec(HandlerSpec):
 class LoggerSpec(Spec):
     """One logger; `app.db: WARNING` is short for `app.db: {level: WARNING}`."""
 
+    lenient: ClassVar[bool] = True
+
     level: Annotated[Level | None, Opt("Records below it are not made.")] = None
     handlers: Annotated[
-        tuple[str, ...], Opt("Handlers of this logger and its children.", single=True)
+        tuple[HandlerName, ...],
+        Opt("Handlers of this logger and its children.", single=True, nullable=True),
     ] = ()
-    filters: Annotated[tuple[str, ...], Opt("Filters of records made by it.", single=True)] = ()
+    filters: Annotated[
+        tuple[FilterName, ...],
+        Opt("Filters of records made by it.", single=True, nullable=True),
+    ] = ()
     propagate: Annotated[
-        bool | None, Opt("Whether records go on to the parents' handlers and the routes.")
+        bool | None,
+        Truth(),
+        Opt("Whether records go on to the parents' handlers and the routes."),
     ] = None
 
 
@@ -90,16 +148,14 @@ class RouteSpec(Spec):
         MatchSpec()
     )
     filters: Annotated[
-        tuple[str, ...], Opt("Filters for this route only.", single=True, planned=True)
+        tuple[FilterName, ...], Opt("Filters for this route only.", single=True, planned=True)
     ] = ()
-    to: Annotated[tuple[str, ...], Opt("Handlers that get the record.", single=True)] = ()
+    to: Annotated[tuple[HandlerName, ...], Opt("Handlers that get the record.", single=True)] = ()
     final: Annotated[bool, Opt("A record that matched goes to no later route.")] = False
     final_below: Annotated[
         Level | None, Opt("Matched records below this level go to no later route.")
     ] = None
-    audit: Annotated[
-        bool, Opt("Deliver in the caller; failures reach it.", planned=True)
-    ] = False
+    audit: Annotated[bool, Opt("Deliver in the caller; failures reach it.", planned=True)] = False
 
 
 class ReloadSpec(Spec):
@@ -126,31 +182,69 @@ class TestSpec(Spec):
     expect: Annotated[Mapping[str, object], Opt("Where it must go.")]
 
 
+class PreambleSpec(Spec):
+    """What a file may say that is used up before it is decoded."""
+
+    include: Annotated[
+        tuple[str, ...], Opt("Files whose parts come first.", single=True, nullable=True)
+    ] = ()
+    vars: Annotated[Mapping[str, object], Opt("Values for `${var:name}`.", nullable=True)] = EMPTY
+    profiles: Annotated[
+        Mapping[str, Mapping[str, object]],
+        Opt("Overlays, one of which is chosen when the file is loaded.", nullable=True),
+    ] = EMPTY
+
+
 class Config(Spec):
     """A whole file."""
 
     version: Annotated[int, Opt("Version of the language: 1.", minimum=1, maximum=1)] = 1
-    formatters: Mapping[str, FormatterSpec | Foreign] = EMPTY
-    filters: Mapping[str, FilterSpec | Foreign] = EMPTY
-    handlers: Mapping[str, HandlerSpec] = EMPTY
-    loggers: Mapping[str, LoggerSpec] = EMPTY
-    root: LoggerSpec | None = None
+    formatters: Annotated[
+        Mapping[str, FormatterSpec | Foreign],
+        Table(Part("formatter")),
+        Opt("How records become text, by name.", nullable=True),
+    ] = EMPTY
+    filters: Annotated[
+        Mapping[str, FilterSpec | Foreign],
+        Table(Part("filter")),
+        Opt("What changes or drops records, by name.", nullable=True),
+    ] = EMPTY
+    handlers: Annotated[
+        Mapping[str, HandlerSpec],
+        Table(Part("handler")),
+        Opt("Destinations, by name.", nullable=True),
+    ] = EMPTY
+    loggers: Annotated[
+        Mapping[str, LoggerSpec],
+        Table(Either(LEVEL, Nested(LoggerSpec))),
+        Opt("Loggers by name; a level alone is short for `{level: ...}`.", nullable=True),
+    ] = EMPTY
+    root: Annotated[
+        LoggerSpec | None,
+        Either(LEVEL, Nested(LoggerSpec)),
+        Opt("The root logger."),
+    ] = None
     routes: Annotated[tuple[RouteSpec, ...] | None, Opt("Tried from top to bottom.")] = None
     unmatched: Annotated[
-        tuple[str, ...] | None,
+        tuple[HandlerName, ...] | None,
         Opt("Handlers of records that no route wants, or `drop`.", single=True),
     ] = None
-    levels: Annotated[Mapping[str, int], Opt("Custom levels, such as `TRACE: 5`.")] = EMPTY
-    context: Annotated[Mapping[str, object], Opt("Fields added to every record.")] = EMPTY
+    levels: Annotated[
+        Mapping[str, Annotated[int, Opt("Number of the level.", minimum=0)]],
+        Opt("Custom levels, such as `TRACE: 5`.", nullable=True),
+    ] = EMPTY
+    context: Annotated[
+        Mapping[str, object], Opt("Fields added to every record.", nullable=True)
+    ] = EMPTY
     queue: Annotated[QueueSpec | None, Opt("Queue options of all handlers.")] = None
     shutdown_timeout: Annotated[Duration, Opt("Longest drain at exit.")] = 5.0
     disable_existing_loggers: Annotated[
-        bool, Opt("Silence loggers that exist and are not named here.")
+        bool, Truth(), Opt("Silence loggers that exist and are not named here.", nullable=True)
     ] = False
-    incremental: Annotated[bool, Opt("Change levels and propagation only.")] = False
+    incremental: Annotated[bool, Opt("Change levels and propagation only.", nullable=True)] = False
     flush_on: Annotated[
         tuple[str, ...], Opt("Signals that drain before they act.", single=True, planned=True)
     ] = ()
     reload: Annotated[ReloadSpec | None, Opt("Follow changes of the file.", planned=True)] = None
     stats: Annotated[StatsSpec | None, Opt("Show the counters.", planned=True)] = None
-    tests: Annotated[tuple[TestSpec, ...], Opt("Examples for `logroute test`.")] = ()
+    tests: Annotated[tuple[TestSpec, ...], Opt("Examples for `logroute test`.", nullable=True)] = ()

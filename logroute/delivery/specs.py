@@ -67,9 +67,9 @@ class SpoolSpec(Spec):
     write: Annotated[
         Literal["worker", "caller"], Opt("Who writes: `caller` survives kill -9 from the call on.")
     ] = "worker"
-    sync: Annotated[
-        Literal["none", "batch", "always"], Opt("When to force data to the disk.")
-    ] = "none"
+    sync: Annotated[Literal["none", "batch", "always"], Opt("When to force data to the disk.")] = (
+        "none"
+    )
 
 
 class DeadLetterSpec(Spec):

@@ -16,7 +16,16 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol
 from logroute.kinds import KindTable
 from logroute.options import Duration, Opt, Spec
 
-__all__ = ["KINDS", "Encoder", "Format", "NetworkSpec", "Sink", "SinkSpec", "TimeoutSpec", "TlsSpec"]
+__all__ = [
+    "KINDS",
+    "Encoder",
+    "Format",
+    "NetworkSpec",
+    "Sink",
+    "SinkSpec",
+    "TimeoutSpec",
+    "TlsSpec",
+]
 
 #: A record as text; `logging.Formatter.format` is one.
 Format = Callable[[logging.LogRecord], str]
@@ -59,6 +68,8 @@ class SinkSpec(Spec):
 
     #: Whether the destination is on a network: decides the defaults of delivery.
     networked: ClassVar[bool] = False
+    #: Whether records wait for a digest (mail) instead of going out one by one.
+    is_digest: ClassVar[bool] = False
     #: The kind of formatter used where the file names none.
     default_formatter: ClassVar[str] = "text"
     #: The machinery is not there yet; using the kind is an error.

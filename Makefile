@@ -1,0 +1,45 @@
+# Chores in one word each. Every target makes its own .venv and installs what it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: demo test lint types schema wheel check bench clean
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo  ## records of every level through real servers
+	$(BIN)/logroute demo
+
+test: $(VENV)/.dev  ## the test suite
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+schema: $(VENV)/.dev  ## write schemas/ anew from the specs
+	$(BIN)/python -m logroute.config.describe
+
+wheel: $(VENV)/.dev  ## build the wheel and try it away from the sources
+	$(BIN)/python -m pytest tests/acceptance/test_packaging.py
+
+check: lint types test
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.start_up
+	$(BIN)/python -m benchmarks.stalled_sinks
+
+clean:
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

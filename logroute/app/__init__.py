@@ -1,0 +1,1 @@
+"""The app room: the only one that knows both wings, config and engine."""

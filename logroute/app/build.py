@@ -1,0 +1,252 @@
+"""Config -> Runtime: makes the live parts of everything that the file describes.
+
+Building opens no file and connects nowhere; sinks do that at their first send.
+Foreign handlers are the exception: their constructors do what they do.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from logroute.app.foreign import ForeignParts
+from logroute.config.model import Config, Foreign, HandlerSpec, NetworkHandlerSpec, RouteSpec
+from logroute.config.nodes import Node
+from logroute.delivery.queue import Queue
+from logroute.delivery.specs import BatchSpec, QueueSpec
+from logroute.engine.handler import HandlerFace
+from logroute.engine.notices import Notices
+from logroute.engine.route import Attachment, Route, RouteTable
+from logroute.engine.runtime import Runtime
+from logroute.engine.worker import Worker
+from logroute.formatters import KINDS as FORMATTERS
+from logroute.levels import Levels
+from logroute.matchers import compile_match
+from logroute.sinks import Encoder, Format, Sink, SinkSpec
+
+__all__ = ["Built", "build", "route_table"]
+
+
+class Built(NamedTuple):
+    """What building yields: the runtime, and what attaching it needs."""
+
+    runtime: Runtime
+    levels: Levels
+    filters: dict[str, Any]
+
+
+def build(config: Config, node: Node, imports: str | Sequence[str] = "any") -> Built:
+    """Return the runtime that `config` describes, not yet attached to any logger.
+
+    Args:
+        config: a checked config.
+        node: its document, for foreign parts and for the places of faults.
+        imports: ``any``, or glob patterns of the dotted names it may import.
+
+    Raises:
+        ConfigError: a foreign part cannot be built; nothing has changed then.
+    """
+    builder = _Builder(config, node, imports)
+    return Built(builder.runtime(), builder.levels, builder.filters)
+
+
+def route_table(config: Config, levels: Levels) -> RouteTable:
+    """Return the routes of `config`; the live process and `explain` use the same."""
+    routes = [_route(spec, index, levels) for index, spec in enumerate(config.routes or ())]
+    attachments = {
+        name: Attachment(spec.handlers, spec.propagate is not False)
+        for name, spec in config.loggers.items()
+    }
+    if config.root is not None:
+        attachments["root"] = Attachment(config.root.handlers)
+    handler_levels = {name: levels.number(spec.level) for name, spec in config.handlers.items()}
+    leftover = [name for name in config.unmatched or () if name != "drop"]
+    return RouteTable(routes, attachments, handler_levels, leftover)
+
+
+def _route(spec: RouteSpec, index: int, levels: Levels) -> Route:
+    return Route(
+        label=spec.name or f"routes[{index}]",
+        matcher=compile_match(spec.match, levels),
+        to=spec.to,
+        final=spec.final,
+        final_below=None if spec.final_below is None else levels.number(spec.final_below),
+    )
+
+
+class _Builder:
+    """Builds the parts of one config, in the order in which they need each other."""
+
+    def __init__(self, config: Config, node: Node, imports: str | Sequence[str]) -> None:
+        self.config = config
+        self.levels = Levels(config.levels)
+        self.filters: dict[str, Any] = {}
+        self._node = node
+        self._imports = imports
+        self._foreign_parts: ForeignParts | None = None
+        self._formats: dict[str, tuple[logging.Formatter, bool]] = {}
+        self._notices = Notices()
+        self._own_threads: set[int] = set()
+
+    @property
+    def _foreign(self) -> ForeignParts:
+        if self._foreign_parts is None:  # imports logging.config, which few configs need
+            self._foreign_parts = ForeignParts(self._node, self._imports)
+            for name, (formatter, _) in self._formats.items():
+                self._foreign_parts.share("formatters", name, formatter)
+        return self._foreign_parts
+
+    def runtime(self) -> Runtime:
+        self._build_formatters()
+        self._build_filters()
+        first, later = self._in_order()
+        workers = {name: self._worker(name, self.config.handlers[name]) for name in first}
+        runtime = Runtime(
+            route_table(self.config, self.levels),
+            {},
+            notices=self._notices,
+            own_threads=self._own_threads,
+            context=self.config.context,
+            shutdown_timeout_s=self.config.shutdown_timeout,
+            keeps_unmatched_quiet=self.config.unmatched is not None,
+        )
+        for name, worker in workers.items():
+            self._add(runtime, name, worker)
+        for name in later:  # they refer to handlers that stand now
+            for other, face in runtime.handlers.items():
+                self._foreign.share("handlers", other, face)
+            self._add(runtime, name, self._worker(name, self.config.handlers[name]))
+        return runtime
+
+    def _in_order(self) -> tuple[list[str], list[str]]:
+        first: list[str] = []
+        later: list[str] = []
+        for name, spec in self.config.handlers.items():
+            entry = spec.sink.entry if isinstance(spec.sink, Foreign) else {}
+            (later if "target" in entry or "handlers" in entry else first).append(name)
+        return first, later
+
+    def _add(self, runtime: Runtime, name: str, worker: Worker) -> None:
+        spec = self.config.handlers[name]
+        encoder = spec.sink.encoder if isinstance(spec.sink, SinkSpec) else None
+        runtime.add(worker, encoder)
+        face = HandlerFace(runtime, worker, self.levels.number(spec.level))
+        for filter_name in spec.filters:
+            filter = self.filters[filter_name]
+            if not _is_ours(self.config.filters[filter_name]):
+                face.addFilter(filter)
+        runtime.handlers[name] = face
+
+    def _build_formatters(self) -> None:
+        for name, spec in self.config.formatters.items():
+            if not isinstance(spec, Foreign):
+                self._formats[name] = (spec.formatter(), False)
+            elif _is_plain(spec.entry):
+                self._formats[name] = (_stdlib_formatter(spec.entry), False)
+            else:
+                formatter = self._foreign.formatter(name, spec.entry)
+                # stdlib's own class cannot stall the dispatcher; other people's may.
+                self._formats[name] = (formatter, type(formatter) is not logging.Formatter)
+            if self._foreign_parts is not None:
+                self._foreign_parts.share("formatters", name, self._formats[name][0])
+
+    def _build_filters(self) -> None:
+        for name, spec in self.config.filters.items():
+            if isinstance(spec, Foreign):
+                self.filters[name] = self._foreign.filter(name, spec.entry)
+            else:
+                self.filters[name] = spec.filter()
+
+    def _worker(self, name: str, spec: HandlerSpec) -> Worker:
+        if isinstance(spec.sink, Foreign):
+            return self._foreign_worker(name, spec, spec.sink)
+        sink_spec = spec.sink
+        format, encodes_late = self._format(spec.formatter, sink_spec.default_formatter)
+        network = spec if isinstance(spec, NetworkHandlerSpec) else None
+        return self._assemble(
+            name,
+            spec,
+            sink_spec.sink,
+            sink_spec.encoder(format),
+            encodes_late=encodes_late,
+            is_networked=sink_spec.networked,
+            batch=None if network is None else _batch(network.batch, sink_spec.is_digest),
+            retry=None if network is None else network.retry,
+            is_digest=sink_spec.is_digest,
+        )
+
+    def _foreign_worker(self, name: str, spec: HandlerSpec, foreign: Foreign) -> Worker:
+        from logroute.sinks.foreign import ForeignSink
+
+        sink = ForeignSink(self._foreign.handler(name, foreign.entry))
+        return self._assemble(
+            name,
+            spec,
+            lambda: sink,
+            lambda record: record,
+            is_networked=not sink.is_local,
+        )
+
+    def _assemble(
+        self,
+        name: str,
+        spec: HandlerSpec,
+        make_sink: Callable[[], Sink],
+        encode: Encoder,
+        *,
+        is_networked: bool,
+        **more: Any,
+    ) -> Worker:
+        queue = spec.queue or self.config.queue or QueueSpec()
+        overflow = queue.overflow or ("shed" if is_networked else "block")
+        ours = [
+            (filter_name, self.filters[filter_name])
+            for filter_name in spec.filters
+            if _is_ours(self.config.filters[filter_name])
+        ]
+        return Worker(
+            name,
+            Queue(queue, overflow),
+            make_sink,
+            encode,
+            notices=self._notices,
+            own_threads=self._own_threads,
+            filters=tuple(ours),
+            is_sync=queue.mode == "sync",
+            is_networked=is_networked,
+            **more,
+        )
+
+    def _format(self, name: str | None, default: str) -> tuple[Format, bool]:
+        if name is not None:
+            formatter, encodes_late = self._formats[name]
+            return formatter.format, encodes_late
+        kind = FORMATTERS.get(default)
+        assert kind is not None
+        return kind().formatter().format, False
+
+
+def _is_plain(entry: Mapping[str, Any]) -> bool:
+    """Return whether a formatter entry names no code, so that no configurator is needed."""
+    texts = [value for value in entry.values() if isinstance(value, str)]
+    return not {"class", "()", "."} & set(entry) and not any("://" in text for text in texts)
+
+
+def _stdlib_formatter(entry: Mapping[str, Any]) -> logging.Formatter:
+    """Return the formatter that `DictConfigurator` would make of a plain entry."""
+    return logging.Formatter(
+        entry.get("format"),
+        entry.get("datefmt"),
+        entry.get("style", "%"),
+        entry.get("validate", True),
+        defaults=entry.get("defaults"),
+    )
+
+
+def _is_ours(spec: object) -> bool:
+    return not isinstance(spec, Foreign)
+
+
+def _batch(spec: BatchSpec, is_digest: bool) -> BatchSpec:
+    if spec.max_wait is not None:
+        return spec
+    return spec.replace(max_wait=60.0 if is_digest else 1.0)

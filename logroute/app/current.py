@@ -1,0 +1,205 @@
+"""The process-wide runtime behind `configure()`, and the other public functions.
+
+Everything heavy is imported by the function that needs it.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from logroute.errors import ConfigError
+
+if TYPE_CHECKING:
+    from logroute.app.tree import Tree
+    from logroute.config.model import Config
+    from logroute.diagnostics import Diagnostic
+    from logroute.engine.runtime import Runtime
+
+__all__ = ["check", "configure", "current", "dictConfig", "flush", "load", "shutdown", "stats"]
+
+Source = str | os.PathLike[str] | Mapping[str, Any]
+
+_current: "Runtime | None" = None
+_tree: "Tree | None" = None
+_current_config: "Config | None" = None
+
+
+def configure(
+    source: Source | None = None,
+    *,
+    profile: str | None = None,
+    watch: bool = False,
+    imports: str | Sequence[str] = "any",
+) -> "Runtime":
+    """Read, check and start a config; the loggers' records flow into it from now on.
+
+    A config that runs already is replaced: the new one is built first, then the
+    old one drains. Configuring the same thing again changes nothing.
+
+    Args:
+        source: path of a YAML, JSON or TOML file, YAML text (several lines), or a
+            mapping; None: the path in the environment variable LOGROUTE_CONFIG.
+        profile: which of the file's `profiles` to lay over it; None: what the
+            environment variable LOGROUTE_PROFILE names, if anything.
+        watch: follow changes of the file; not yet available.
+        imports: ``any``, or glob patterns of the dotted names (``class``, ``()``,
+            ``ext://``) that the file may bring to life.
+
+    Raises:
+        ConfigError: the config cannot be used, with every fault in it; what ran
+            before goes on running.
+    """
+    global _current, _current_config
+    from logroute.app.build import build
+    from logroute.config.load import load as load_config
+
+    if watch:
+        raise NotImplementedError("watch=True is not yet available")
+    loaded = load_config(_named(source), profile=profile)
+    if loaded.config is None or loaded.node is None:
+        raise ConfigError(loaded.diagnostics)
+    if loaded.config.incremental:
+        return _apply_incremental(loaded.node.data(legacy=True))
+    before = current()
+    if before is not None and loaded.config == _current_config:
+        return before
+    runtime, levels, filters = build(loaded.config, loaded.node, imports)
+    _tree_of_loggers().attach(runtime, loaded.config, levels, filters)
+    runtime.on_shutdown(lambda: _detach(runtime))
+    _current, _current_config = runtime, loaded.config
+    if before is not None:
+        before.shutdown()
+    return runtime
+
+
+def _detach(runtime: "Runtime") -> None:
+    """Bring the loggers back, unless another runtime has taken over."""
+    global _current, _current_config
+    if _current is runtime:
+        _tree_of_loggers().detach()
+        _current = _current_config = None
+
+
+def _tree_of_loggers() -> "Tree":
+    global _tree
+    if _tree is None:
+        from logroute.app.tree import Tree
+
+        _tree = Tree()
+    return _tree
+
+
+def _named(source: Source | None) -> Source:
+    if source is not None:
+        return source
+    path = os.environ.get("LOGROUTE_CONFIG")
+    if not path:
+        raise ValueError("name a config file, or set LOGROUTE_CONFIG")
+    return path
+
+
+def _apply_incremental(document: dict[str, Any]) -> "Runtime":
+    """Change levels and propagation only; stdlib finds our handlers by their names."""
+    import logging.config
+
+    runtime = current()
+    if runtime is None:
+        raise ValueError("incremental: true changes a running config, but none runs")
+    logging.config.dictConfigClass(document).configure()
+    return runtime
+
+
+def current() -> "Runtime | None":
+    """Return the runtime that `configure` started last, or None."""
+    return _current
+
+
+def dictConfig(config: Mapping[str, Any]) -> None:  # noqa: N802  (stdlib's name)
+    """Configure logging from a dict, as `logging.config.dictConfig` does.
+
+    A plain dict is handled by stdlib's own code, synchronously. A dict with any
+    key of ours (`routes`, a handler with `type`, ...) goes to `configure`.
+
+    Raises:
+        ValueError: the dict cannot be used (`ConfigError` is one).
+    """
+    if _has_key_of_ours(config):
+        configure(config)
+        return
+    import logging.config
+
+    logging.config.dictConfigClass(dict(config)).configure()
+
+
+_OUR_KEYS = frozenset(
+    {"routes", "unmatched", "levels", "context", "queue", "shutdown_timeout", "vars", "include"}
+    | {"profiles", "flush_on", "reload", "stats"}
+)
+
+
+def _has_key_of_ours(config: Mapping[str, Any]) -> bool:
+    if not isinstance(config, Mapping):
+        return False
+    if _OUR_KEYS & set(config):
+        return True
+    for family in ("handlers", "formatters", "filters"):
+        parts = config.get(family)
+        for part in parts.values() if isinstance(parts, Mapping) else ():
+            if isinstance(part, Mapping) and "type" in part and not {"class", "()"} & set(part):
+                return True
+    return False
+
+
+def load(source: Source, *, profile: str | None = None) -> "Config":
+    """Read and check a config; return it without starting anything.
+
+    Raises:
+        ConfigError: the config cannot be used, with every fault in it.
+    """
+    from logroute.config.load import load as load_config
+
+    loaded = load_config(source, profile=profile)
+    if loaded.config is None:
+        raise ConfigError(loaded.diagnostics)
+    return loaded.config
+
+
+def check(source: Source, *, profile: str | None = None) -> "tuple[Diagnostic, ...]":
+    """Return everything that is wrong or doubtful in a config, in file order.
+
+    Opens nothing but the file and its includes, and imports nothing it names.
+    """
+    from logroute.config.load import load as load_config
+
+    return load_config(source, profile=profile, read_secrets=False).diagnostics
+
+
+def stats() -> dict[str, Any]:
+    """Return the counters of the current runtime; see `Runtime.stats`.
+
+    Raises:
+        RuntimeError: nothing is configured.
+    """
+    return _running().stats()
+
+
+def flush(timeout: float | None = None) -> bool:
+    """Wait until every record accepted so far is settled; see `Runtime.flush`.
+
+    Raises:
+        RuntimeError: nothing is configured.
+    """
+    return _running().flush(timeout)
+
+
+def shutdown(timeout: float | None = None) -> dict[str, int]:
+    """Drain and stop the current runtime, if there is one; see `Runtime.shutdown`."""
+    runtime = current()
+    return {} if runtime is None else runtime.shutdown(timeout)
+
+
+def _running() -> "Runtime":
+    runtime = current()
+    if runtime is None:
+        raise RuntimeError("logroute.configure() has not been called")
+    return runtime

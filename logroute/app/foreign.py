@@ -1,0 +1,144 @@
+"""Brings the parts written stdlib's way to life, with stdlib's own configurator.
+
+`ForeignParts` wraps `logging.config.DictConfigurator`, so that ``class``, ``()``,
+``.``, ``ext://`` and ``cfg://`` mean what they mean in stdlib.
+"""
+
+import fnmatch
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from logroute.config.nodes import Node
+from logroute.diagnostics import Diagnostic, Span, error
+from logroute.errors import ConfigError
+
+__all__ = ["ForeignParts"]
+
+
+class ForeignParts:
+    """Builds foreign formatters, filters and handlers of one document."""
+
+    def __init__(self, node: Node, imports: str | Sequence[str]) -> None:
+        """Build from the document `node`; `imports` says what it may name.
+
+        Args:
+            node: the whole document, expanded.
+            imports: ``any``, or glob patterns of dotted names that may be imported.
+        """
+        from logging.config import DictConfigurator
+
+        document = node.data(legacy=True)
+        document = document if isinstance(document, dict) else {}
+        document = {key: value for key, value in document.items() if value is not None}
+        self._node = node
+        self._imports = imports
+        self._configurator: Any = DictConfigurator(document)
+        self._config: Any = self._configurator.config
+
+    def share(self, family: str, name: str, part: object) -> None:
+        """Let later parts find `part` by the name that the file gives it."""
+        if family not in self._config:
+            self._config[family] = {}
+        self._config[family][name] = part
+
+    def formatter(self, name: str, entry: Mapping[str, object]) -> logging.Formatter:
+        """Build a formatter.
+
+        Raises:
+            ConfigError: it cannot be built.
+        """
+        built: logging.Formatter = self._build("formatters", name, entry)
+        return built
+
+    def filter(self, name: str, entry: Mapping[str, object]) -> Any:
+        """Build a filter.
+
+        Raises:
+            ConfigError: it cannot be built.
+        """
+        return self._build("filters", name, entry)
+
+    def handler(self, name: str, entry: Mapping[str, object]) -> logging.Handler:
+        """Build a handler, without its level and filters: its face has them.
+
+        Raises:
+            ConfigError: it cannot be built.
+        """
+        plain = {key: value for key, value in entry.items() if key not in ("level", "filters")}
+        built: logging.Handler = self._build("handlers", name, plain)
+        return built
+
+    def _build(self, family: str, name: str, entry: Mapping[str, object]) -> Any:
+        self._refuse_imports(family, name, entry)
+        make = getattr(self._configurator, f"configure_{family[:-1]}")
+        self.share(family, name, dict(entry))
+        try:
+            try:
+                built = make(self._config[family][name])
+            except FileNotFoundError as fault:
+                if not _make_parent(entry.get("filename"), fault):
+                    raise
+                self.share(family, name, dict(entry))
+                built = make(self._config[family][name])
+        except Exception as fault:
+            raise ConfigError([self._fault(family, name, fault)]) from fault
+        self.share(family, name, built)
+        return built
+
+    def _refuse_imports(self, family: str, name: str, entry: Mapping[str, object]) -> None:
+        if self._imports == "any":
+            return
+        patterns = [self._imports] if isinstance(self._imports, str) else list(self._imports)
+        for dotted in _dotted_names(entry):
+            if not any(fnmatch.fnmatchcase(dotted, pattern) for pattern in patterns):
+                message = f"`{dotted}` may not be imported by this file"
+                help = "the application allows only: " + (", ".join(patterns) or "nothing")
+                raise ConfigError([error("LR904", message, self._span(family, name), help)])
+
+    def _span(self, family: str, name: str) -> Span:
+        parent = self._node.at([family])
+        if parent is not None and name in parent.keys:
+            return parent.keys[name]
+        return self._node.span
+
+    def _fault(self, family: str, name: str, fault: BaseException) -> Diagnostic:
+        cause: BaseException = fault
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        message = f"{family[:-1]} `{name}` cannot be built: {type(cause).__name__}: {cause}"
+        help = None
+        if isinstance(cause, ModuleNotFoundError) and cause.name:
+            help = f"install the package that provides the module `{cause.name.split('.')[0]}`"
+        elif isinstance(cause, TypeError):
+            help = "compare the keys with the arguments of the class"
+        return error("LR903", message, self._span(family, name), help)
+
+
+def _make_parent(path: object, fault: FileNotFoundError) -> bool:
+    """Create the directory of a log file that stdlib's handler could not open."""
+    if not isinstance(path, str | os.PathLike) or fault.filename is None:
+        return False
+    parent = os.path.dirname(os.path.abspath(os.fspath(path)))
+    if os.path.isdir(parent):
+        return False
+    os.makedirs(parent, exist_ok=True)
+    return True
+
+
+def _dotted_names(value: object, key: str = "") -> Iterator[str]:
+    """Yield the names in an entry that stdlib's configurator would import."""
+    if isinstance(value, Mapping):
+        for inner, item in value.items():
+            yield from _dotted_names(item, str(inner))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _dotted_names(item)
+    elif isinstance(value, str):
+        if value.startswith("ext://"):
+            yield value[6:]
+        elif key in ("class", "()", "queue", "listener"):
+            yield value
+    elif key in ("class", "()") and callable(value):
+        yield f"{getattr(value, '__module__', '?')}.{getattr(value, '__qualname__', '?')}"

@@ -1,0 +1,54 @@
+"""Wakes one sleeping thread without holding a lock.
+
+A `threading.Event` takes a lock to be set, so a signal handler that logs while
+the main thread sets one would wait for itself. Releasing a raw lock cannot
+wait: a second release raises, and that is ignored.
+"""
+
+import _thread
+import contextlib
+
+__all__ = ["ASLEEP", "AWAKE", "LINGERING", "Bell"]
+
+AWAKE = 0
+#: Sleeps for a moment to let work pile up; only urgent work should ring.
+LINGERING = 1
+#: Sleeps until something happens; any work should ring.
+ASLEEP = 2
+
+
+class Bell:
+    """One thread sleeps on it, any thread (or signal handler) rings it."""
+
+    __slots__ = ("_lock", "state")
+
+    def __init__(self) -> None:
+        """Start with nobody asleep."""
+        self._lock = _thread.allocate_lock()
+        self._lock.acquire()
+        self.state = AWAKE
+
+    def doze(self, state: int = ASLEEP) -> None:
+        """Say that the thread is about to sleep, so that work from now on rings.
+
+        The sleeper then looks for work a last time, and calls `sleep` or `rouse`.
+        """
+        self.state = state
+
+    def rouse(self) -> None:
+        """Say that the thread is awake after all."""
+        self.state = AWAKE
+
+    def sleep(self, timeout_s: float | None) -> None:
+        """Sleep until rung or until `timeout_s` has passed; may return early."""
+        if timeout_s is None:
+            self._lock.acquire()
+        elif timeout_s > 0:
+            self._lock.acquire(True, min(timeout_s, 3600.0))
+        self.state = AWAKE
+
+    def ring(self) -> None:
+        """Wake the sleeper; never waits."""
+        self.state = AWAKE
+        with contextlib.suppress(RuntimeError):  # rung already
+            self._lock.release()

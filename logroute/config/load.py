@@ -1,0 +1,92 @@
+"""Loading, the arrow through the config wing: source -> config or diagnostics.
+
+The fast line is read, parse, expand, decode, rules; it never imports jsonschema.
+Only when decoding finds the shape wrong, the schema is asked for its messages.
+All findings of a file come together, in a stable order. Runs in whatever thread
+asks; holds no state.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from logroute.config import decode, nodes, source
+from logroute.config.expand import expand
+from logroute.config.findings import View, in_order, tell
+from logroute.config.model import Config
+from logroute.config.nodes import Node
+from logroute.config.rules import check_rules
+from logroute.config.source import Source
+from logroute.diagnostics import Diagnostic, Severity
+
+__all__ = ["Loaded", "load"]
+
+# Faults that take whole parts away: what these would have defined is not known.
+_INCOMPLETE = frozenset({"LR001", "LR002", "LR003", "LR004", "LR005", "LR204", "LR205"})
+
+
+class Loaded(NamedTuple):
+    """What loading found.
+
+    Attributes:
+        config: the config; None where any diagnostic is an error.
+        diagnostics: every finding, by place.
+        node: the expanded tree; None where the text cannot be parsed.
+        source: what was read; None where nothing could be.
+    """
+
+    config: Config | None
+    diagnostics: tuple[Diagnostic, ...]
+    node: Node | None
+    source: Source | None
+
+
+def load(
+    what: "str | os.PathLike[str] | Mapping[str, Any] | Source",
+    *,
+    profile: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+    read_secrets: bool = True,
+) -> Loaded:
+    """Read, check and decode a config; never raises for what is wrong with it.
+
+    Args:
+        what: a path, YAML text (with a line break), a mapping, or a `Source`.
+        profile: which of the file's profiles to lay over it.
+        environ: where ``${NAME}`` looks.
+        read_secrets: whether ``${file:...}`` is read; `check` leaves such values
+            unknown.
+    """
+    if isinstance(what, Source):
+        origin, found = what, list[Diagnostic]()
+    else:
+        origin, found = source.read(what)  # type: ignore[assignment]
+    if origin is None:
+        return Loaded(None, tuple(found), None, None)
+    root, faults = nodes.parse(origin)
+    found += faults
+    if root is None:
+        return Loaded(None, tuple(in_order(found)), None, origin)
+    is_complete = not any(fault.severity is Severity.ERROR for fault in faults)
+    tree, faults = expand(root, origin, profile=profile, environ=environ, read_secrets=read_secrets)
+    found += faults
+    is_complete &= not any(fault.code in _INCOMPLETE for fault in faults)
+    config, faults = _understand(tree, is_complete=is_complete)
+    found = in_order([*found, *faults], origin.name)
+    is_good = not any(item.severity is Severity.ERROR for item in found)
+    return Loaded(config if is_good else None, tuple(found), tree, origin)
+
+
+def _understand(tree: Node, *, is_complete: bool) -> tuple[Config, list[Diagnostic]]:
+    """Decode an expanded tree and check its meaning."""
+    decoded = decode.read(tree)
+    view = View(tree, decoded)
+    shapes = [problem for problem in decoded.problems if problem.is_shape]
+    found: list[Diagnostic] = []
+    if shapes:
+        from logroute.config.schema import diagnose
+
+        # decoding has the last word: what it refuses is never silently accepted
+        found += diagnose(tree, decoded) or [tell(view, problem) for problem in shapes]
+    found += check_rules(decoded.config, tree, decoded, is_complete=is_complete)
+    return decoded.config, found

@@ -1,0 +1,256 @@
+"""The tree of a config: plain values that know their place.
+
+`parse` builds it from YAML, JSON or TOML text or from a dict, under limits that
+hold while it reads, and turns every fault of the text into a diagnostic. Runs
+in whatever thread loads a config.
+"""
+
+import gc
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+from logroute.config.scalars import MAX_DIGITS, as_core, as_legacy
+from logroute.config.source import MAX_BYTES, Lines, Source
+from logroute.diagnostics import Diagnostic, Span, error
+
+__all__ = ["MAX_DEPTH", "MAX_NODES", "Budget", "Node", "RefusedError", "parse", "shown"]
+
+#: Deepest nesting of lists and mappings.
+MAX_DEPTH = 64
+#: Most values of one config, includes and each use of an alias counted.
+MAX_NODES = 200_000
+#: Most diagnostics of one file; a broken generator can repeat a fault for ever.
+MAX_FAULTS = 1000
+
+#: Names of keys and variables whose values are never shown.
+SECRET_NAME = re.compile(
+    r"passwo?r?d|passwd|secret|token|api_?-?key|credential|private_?-?key|dsn", re.IGNORECASE
+)
+# what YAML does not take; a lone surrogate cannot even be written out
+_NOT_YAML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_NOT_TEXT = re.compile(r"[\x00\ud800-\udfff]")
+
+
+_NO_KEYS: dict[str, Span] = {}  # of all scalars and lists; nobody writes to `keys`
+
+
+class Node:
+    """One value of a config and its place.
+
+    Attributes:
+        value: what it is; a value of a dict source may be any object.
+        span: the place of the value.
+        keys: of a mapping, the place of each key.
+        text: of a scalar, what was written, without the quotes.
+        plain: a YAML scalar written without quotes or tag.
+        untyped: the text is that of a variable; the wanted type says what it is.
+        secret: came from a secret source; veiled in every message.
+        opaque: the value is not known here; any value may stand in its place.
+    """
+
+    __slots__ = ("keys", "opaque", "plain", "secret", "span", "text", "untyped", "value")
+
+    def __init__(
+        self,
+        value: Any,
+        span: Span,
+        keys: dict[str, Span] | None = None,
+        text: str = "",
+        plain: bool = False,
+        untyped: bool = False,
+        secret: bool = False,
+        opaque: bool = False,
+    ) -> None:
+        """Take a value at its place."""
+        self.value = value
+        self.span = span
+        self.keys = _NO_KEYS if keys is None else keys
+        self.text = text
+        self.plain = plain
+        self.untyped = untyped
+        self.secret = secret
+        self.opaque = opaque
+
+    def __repr__(self) -> str:
+        value = "********" if self.secret else repr(self.value)
+        return f"Node({value}, {self.span})"
+
+    def at(self, path: Iterable[str | int]) -> "Node | None":
+        """Return the node that `path` leads to from here, None where there is none."""
+        node = self
+        for step in path:
+            try:
+                node = node.value[step]
+            except (KeyError, IndexError, TypeError):
+                return None
+            if not isinstance(node, Node):  # a letter of a text, an item of a foreign object
+                return None
+        return node
+
+    def data(self, legacy: bool = False) -> Any:
+        """Return plain Python data.
+
+        Args:
+            legacy: read plain scalars as PyYAML's SafeLoader does (YAML 1.1),
+                and the text of a variable as the number or truth value it spells.
+        """
+        value = self.value
+        if isinstance(value, dict):
+            return {key: node.data(legacy) for key, node in value.items()}
+        if isinstance(value, list):
+            items = [node.data(legacy) for node in value]
+            return tuple(items) if isinstance(value, TupleItems) else items
+        if legacy and self.plain:
+            return as_legacy(self.text)
+        if legacy and self.untyped and not self.secret and not self.opaque:
+            meant = as_core(self.text)
+            return self.text if meant is None else meant
+        return value
+
+
+class TupleItems(list[Node]):
+    """The items of a Python tuple, such as ``("localhost", 514)``."""
+
+
+class RefusedError(Exception):
+    """The text cannot be read any further; carries the one diagnostic that says why."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        """Keep `diagnostic`."""
+        super().__init__(diagnostic)
+        self.diagnostic = diagnostic
+
+
+class Budget:
+    """Counts the values of a config and its includes."""
+
+    __slots__ = ("nodes",)
+
+    def __init__(self, nodes: int = 0) -> None:
+        """Start with `nodes` values counted."""
+        self.nodes = nodes
+
+    def add(self, count: int, span: Span) -> None:
+        """Count values; refuse the config at `span` when they are too many."""
+        self.nodes += count
+        if self.nodes > MAX_NODES:
+            raise RefusedError(
+                error(
+                    "LR004",
+                    f"more than {MAX_NODES} values, each use of an alias counted",
+                    span,
+                )
+            )
+
+
+def too_deep(span: Span) -> RefusedError:
+    """Return the refusal of a list or mapping nested deeper than is read."""
+    return RefusedError(error("LR004", f"nested deeper than {MAX_DEPTH} levels", span))
+
+
+def too_long(span: Span) -> Diagnostic:
+    """Return the diagnostic of a number that has too many digits."""
+    return error(
+        "LR004",
+        f"a number of more than {MAX_DIGITS} digits",
+        span,
+        "put it in quotes if it is a text",
+    )
+
+
+def shown(text: str, limit: int = 60) -> str:
+    """Return a key or name as messages show it: short, and safe for a terminal."""
+    text = "".join(char if char.isprintable() else "\ufffd" for char in text[: limit + 1])
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def parse(source: Source, budget: Budget | None = None) -> tuple[Node | None, list[Diagnostic]]:
+    """Build the tree of `source`; never raises, whatever the text.
+
+    Args:
+        source: the text or dict.
+        budget: what has been read before, for an included file.
+
+    Returns:
+        The root, or None where nothing can be read, and what is wrong. With a
+        root, there may still be errors: of keys, tags and aliases.
+    """
+    faults: list[Diagnostic] = []
+    collecting = gc.isenabled()
+    gc.disable()  # thousands of new containers would start useless collections
+    try:
+        root = _build(source, budget or Budget(), faults)
+    except RefusedError as refusal:
+        if refusal.diagnostic.code not in {fault.code for fault in faults}:
+            faults.append(refusal.diagnostic)  # else it follows from the first
+        return None, faults
+    finally:
+        if collecting:
+            gc.enable()
+    if root is None or (root.value is None and not root.opaque):
+        empty = error(
+            "LR003",
+            "the config is empty",
+            Span(source.name, 1, 1, 1, 1),
+            "start with `version: 1` and a `handlers` mapping",
+        )
+        return None, faults or [empty]
+    return root, faults
+
+
+def _build(source: Source, budget: Budget, faults: list[Diagnostic]) -> Node | None:
+    if source.data is not None:
+        return _from_mapping(source.data, Span(source.name, 1, 1, 1, 1), budget, 1)
+    text = source.text
+    if len(text) > MAX_BYTES:
+        top = Span(source.name, 1, 1, 1, 1)
+        raise RefusedError(error("LR004", f"larger than {MAX_BYTES // 1024} KiB", top))
+    found = (_NOT_YAML if source.syntax == "yaml" else _NOT_TEXT).search(text)
+    if found:
+        line, column = Lines(text).place(found.start())
+        span = Span(source.name, line, column, line, column + 1)
+        raise RefusedError(
+            error("LR002", f"the control character U+{ord(found[0]):04X} is not text", span)
+        )
+    if source.syntax == "json":
+        from logroute.config.jsontext import build
+    elif source.syntax == "toml":
+        from logroute.config.tomltext import build
+    else:
+        from logroute.config.yamltext import build
+    return build(source, budget, faults)
+
+
+def _from_mapping(value: Any, span: Span, budget: Budget, depth: int) -> Node:
+    """Build nodes from Python data; what is not plain data stays as it is."""
+    budget.add(1, span)
+    if isinstance(value, Mapping | list | tuple) and depth > MAX_DEPTH:
+        raise too_deep(span)
+    if isinstance(value, Mapping):
+        entries = {
+            _key(key): _from_mapping(item, span, budget, depth + 1) for key, item in value.items()
+        }
+        return Node(entries, span, dict.fromkeys(entries, span))
+    if isinstance(value, list | tuple):
+        items = (_from_mapping(item, span, budget, depth + 1) for item in value)
+        return Node(TupleItems(items) if isinstance(value, tuple) else list(items), span)
+    if isinstance(value, int) and value.bit_length() > MAX_DIGITS * 4:
+        raise RefusedError(too_long(span))
+    return Node(value, span, text=_word(value))
+
+
+def _key(key: object) -> str:
+    return "null" if key is None else _word(key) or str(key)
+
+
+def _word(value: object) -> str:
+    """Return how a Python scalar is written in a config."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float | date):
+        return str(value)
+    return ""

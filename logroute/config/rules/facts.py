@@ -1,0 +1,56 @@
+"""What every rule may ask: the config, its tree, and what is broken in it."""
+
+from logroute.config.decode import Decoded
+from logroute.config.findings import View, is_inside
+from logroute.config.model import Config
+from logroute.config.nodes import Node
+from logroute.config.shapes import Path
+from logroute.diagnostics import Span
+from logroute.levels import Levels
+
+__all__ = ["Facts", "letter"]
+
+
+class Facts:
+    """A decoded config and its tree.
+
+    Attributes:
+        config: what could be decoded; the rest has its defaults.
+        node: the expanded tree.
+        view: the tree with what decoding found.
+        levels: the level names that the config knows.
+        is_complete: whether all included files were read.
+    """
+
+    def __init__(self, config: Config, node: Node, found: Decoded, *, is_complete: bool) -> None:
+        """Gather the facts of one config."""
+        self.config = config
+        self.node = node
+        self.view = View(node, found)
+        self.levels = Levels(config.levels)
+        self.is_complete = is_complete
+        self._broken = {problem.path for problem in found.problems if problem.is_shape}
+
+    def is_broken(self, path: Path) -> bool:
+        """Return whether the value at `path`, a part of it or what it is in has the wrong shape."""
+        return is_inside(path, self._broken) or any(at[: len(path)] == path for at in self._broken)
+
+    def section(self, name: str) -> dict[str, Node]:
+        """Return the entries of a top-level mapping; none where there is no such mapping."""
+        node = self.node.at((name,))
+        return node.value if node is not None and isinstance(node.value, dict) else {}
+
+    def items(self, name: str) -> list[Node]:
+        """Return the items of a top-level list; none where there is no such list."""
+        node = self.node.at((name,))
+        return node.value if node is not None and isinstance(node.value, list) else []
+
+
+def letter(node: Node, offset: int) -> Span:
+    """Return the place of one letter of a scalar; all of it where escapes shift the letters."""
+    span = node.span
+    quotes, rest = divmod(span.end_column - span.column - len(node.text), 2)
+    if span.line != span.end_line or rest or quotes not in (0, 1) or offset >= len(node.text):
+        return span
+    column = span.column + quotes + offset
+    return span._replace(column=column, end_column=column + 1)

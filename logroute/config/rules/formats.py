@@ -1,0 +1,122 @@
+"""Formats: patterns and layouts that their readers refuse."""
+
+import logging
+import re
+from collections.abc import Iterator
+
+from logroute.config.decode import is_foreign
+from logroute.config.model import Foreign
+from logroute.config.nodes import Node, shown
+from logroute.config.rules.facts import Facts, letter
+from logroute.diagnostics import Diagnostic, error
+
+__all__ = ["bad_formats", "bad_patterns"]
+
+
+def bad_patterns(facts: Facts) -> Iterator[Diagnostic]:
+    r"""Find regular expressions that Python cannot compile (LR403).
+
+    `message` and `regex` are patterns of Python's `re`, searched in the text::
+
+        routes:
+          - {match: {message: "user (deleted"}, to: console}
+
+    Escape what is meant literally: `"user \\\\(deleted"`, or in single quotes
+    `'user \\(deleted'`.
+    """
+    for route in facts.items("routes"):
+        for node in _patterns(route.at(("match",))):
+            if isinstance(node.value, str) and not node.opaque:
+                yield from _compile(node)
+
+
+def _patterns(match: Node | None) -> Iterator[Node]:
+    """Yield the patterns of a match and of the matches in it."""
+    if match is None or not isinstance(match.value, dict):
+        return
+    for key, node in match.value.items():
+        if key == "message":
+            yield node
+        elif key == "not":
+            yield from _patterns(node)
+        elif key in ("any", "all") and isinstance(node.value, list):
+            for item in node.value:
+                yield from _patterns(item)
+        elif key == "fields" and isinstance(node.value, dict):
+            for field in node.value.values():
+                if regex := field.at(("regex",)):
+                    yield regex
+
+
+def _compile(node: Node) -> Iterator[Diagnostic]:
+    try:
+        re.compile(node.value)
+    except re.error as fault:
+        span = node.span if fault.pos is None else letter(node, fault.pos)
+        yield error("LR403", f"bad regular expression: {fault.msg}", span, _cure(fault))
+    except (OverflowError, RecursionError) as fault:
+        yield error("LR403", f"bad regular expression: {fault}", node.span)
+
+
+def _cure(fault: re.error) -> str | None:
+    if "nothing to repeat" in fault.msg:
+        return "a glob is no regular expression: `*` repeats what stands before it"
+    if "unterminated" in fault.msg or "unbalanced" in fault.msg:
+        return "put a backslash before a character that is meant literally"
+    return None
+
+
+def bad_formats(facts: Facts) -> Iterator[Diagnostic]:
+    """Find layouts that do not fit their style (LR405).
+
+    `style` says how the fields of `format` are written: `%(name)s` for `%`,
+    `{name}` for `{`, `${name}` for `$`. The standard library refuses a layout
+    without any field of its style when it is loaded::
+
+        formatters:
+          line: {format: "{asctime} {message}"}
+
+    Add `style: "{"`, or write the fields in the style given.
+    """
+    for name, spec in facts.config.formatters.items():
+        entry = facts.node.at(("formatters", name))
+        if entry is None or facts.is_broken(("formatters", name)) or _is_unknown(entry):
+            continue
+        try:
+            if not isinstance(spec, Foreign):
+                if not spec.planned:
+                    spec.formatter()
+            elif not is_foreign(spec.entry):
+                _make_std(spec)
+        except (ValueError, KeyError, TypeError, IndexError) as fault:
+            node = entry.at(("format",)) or entry
+            reason = "invalid format" if node.secret else _lower(str(fault))[:200]
+            message = f"formatter `{shown(name)}`: {reason}"
+            yield error("LR405", message, node.span, _style_cure(entry))
+
+
+def _is_unknown(entry: Node) -> bool:
+    return entry.opaque or any(node.opaque for node in entry.value.values())
+
+
+def _make_std(spec: Foreign) -> None:
+    entry = spec.entry
+    style, validate = entry.get("style", "%"), bool(entry.get("validate", True))
+    # as `DictConfigurator` makes it
+    logging.Formatter(entry.get("format"), entry.get("datefmt"), style, validate)  # type: ignore[arg-type]
+
+
+def _style_cure(entry: Node) -> str | None:
+    layout, style = entry.at(("format",)), entry.at(("style",))
+    text = layout.value if layout is not None else None
+    if not isinstance(text, str):
+        return None
+    used = style.value if style is not None else "%"
+    for wanted, pattern in (("%", r"%\(\w+\)"), ("{", r"\{\w+[^}]*\}"), ("$", r"\$\{?\w+")):
+        if wanted != used and re.search(pattern, text):
+            return f'the fields are in the style `{wanted}`: write `style: "{wanted}"`'
+    return None
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,279 @@
+"""The JSON Schema applied to a tree: its errors, as diagnostics with exact places.
+
+Only the error path comes here: jsonschema is imported when decoding has found
+that something is wrong. Runs in whatever thread loads a config.
+"""
+
+import functools
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from logroute.config.decode import FAMILIES, Decoded, read
+from logroute.config.describe import find_schema
+from logroute.config.findings import View, in_order, inside, subject, tell, unknown_key
+from logroute.config.nodes import Node, shown
+from logroute.config.scalars import as_core
+from logroute.config.shapes import Path, Problem
+from logroute.diagnostics import Diagnostic, error
+from logroute.hints import suggest
+
+__all__ = ["diagnose", "plain", "validator"]
+
+_MAX_ERRORS = 1000
+
+#: Other words for our kinds.
+_KIND_SYNONYMS: Mapping[str, str] = {
+    "smtp": "email",
+    "mail": "email",
+    "udp": "datagram",
+    "tcp": "socket",
+    "stream": "console",
+    "stdout": "console",
+    "stderr": "console",
+    "rotating_file": "file",
+    "rotating": "file",
+    "https": "http",
+    "webhook": "http",
+    "plain": "text",
+    "line": "text",
+    "jsonl": "json",
+    "ndjson": "json",
+}
+
+_TYPE_WORDS = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+}
+
+# Of several faults of one value the first in this order is told.
+_PRIORITY = ("type", "const", "enum", "pattern", "minimum", "maximum", "exclusiveMaximum", "anyOf")
+# `$` where it is the end of a pattern or of an alternative
+_END = re.compile(r"(?<!\\)\$(?=$|[|)])")
+
+
+def diagnose(node: Node, found: Decoded | None = None) -> list[Diagnostic]:
+    """Return what the JSON Schema finds wrong with an expanded tree.
+
+    What a variable stands for is judged by decoding, which knows how to read it.
+    """
+    view = View(node, found or read(node))
+    told: list[Diagnostic] = []
+    values: dict[Path, Any] = {}
+    for count, fault in enumerate(validator().iter_errors(plain(node))):
+        path = tuple(fault.absolute_path)
+        if count >= _MAX_ERRORS:
+            break
+        if not _is_soft(node, path):
+            if fault.validator in _PRIORITY:
+                values[path] = min(values.get(path, fault), fault, key=_rank)
+            else:
+                told += _TELLERS[fault.validator](view, path, fault)
+    for path, fault in values.items():
+        told += _TELLERS[fault.validator](view, path, fault)
+    told += [tell(view, problem) for problem in _soft_problems(view)]
+    return in_order(told)
+
+
+def _rank(fault: Any) -> int:
+    return _PRIORITY.index(fault.validator)
+
+
+@functools.cache
+def validator() -> Any:
+    """Return the validator of the committed schema."""
+    import jsonschema
+    from jsonschema.validators import extend
+
+    with open(find_schema(), encoding="utf-8") as file:
+        schema = json.load(file)
+    # in ECMA 262 `$` is the very end of a text, in Python also before a last newline
+    make: Any = extend
+    return make(jsonschema.Draft7Validator, {"pattern": _check_pattern})(schema)
+
+
+def _check_pattern(_: Any, pattern: str, instance: object, __: Any) -> Iterator[Any]:
+    from jsonschema import ValidationError
+
+    if isinstance(instance, str) and not re.search(_END.sub(r"\\Z", pattern), instance):
+        yield ValidationError("does not match")
+
+
+class _Unknown:
+    """Stands for what JSON does not have: a Python object, an infinite number."""
+
+
+def plain(node: Node) -> Any:
+    """Return a tree as JSON data."""
+    value = node.value
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and value - value != 0:
+        return _Unknown()
+    return value if isinstance(value, str | int | float | None) else _Unknown()
+
+
+def _is_soft(node: Node, path: Path) -> bool:
+    """Return whether decoding alone can judge the value at `path`."""
+    current: Node | None = node
+    for step in path:
+        if current is None or current.opaque:
+            return True
+        current = current.at((step,))
+    if current is None or current.opaque or current.untyped:
+        return True
+    return not isinstance(current.value, str | int | float | dict | list | None)
+
+
+def _soft_problems(view: View) -> list[Problem]:
+    return [
+        problem
+        for problem in view.found.problems
+        if problem.is_shape and not problem.of_key and _is_soft(view.node, problem.path)
+    ]
+
+
+# -- one teller per keyword ------------------------------------------------------------
+
+
+def _unknown_keys(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
+    known, patterns = fault.schema["properties"], fault.schema.get("patternProperties", ())
+    for key in fault.instance:
+        if key not in known and not any(re.search(pattern, key) for pattern in patterns):
+            yield unknown_key(view, (*path, key), known)
+
+
+def _missing_keys(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
+    for key in fault.validator_value:
+        if key not in fault.instance:
+            cure = "write `version: 1`" if key == "version" else None
+            message = f"{subject(path)} needs the key `{key}`"
+            yield error("LR102", message, view.place(path, of_key=True), cure)
+
+
+def _wrong_type(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
+    wanted = fault.validator_value
+    kinds = [wanted] if isinstance(wanted, str) else [kind for kind in wanted if kind != "null"]
+    expects = fault.schema.get("x-expects")
+    if expects is None:
+        expects = "must be " + " or ".join(_TYPE_WORDS[kind] for kind in kinds)
+    yield _value_fault(view, path, "LR103", expects, _cure(view, path, kinds))
+
+
+def _cure(view: View, path: Path, kinds: list[str]) -> str | None:
+    node, key = view.at(path), path[-1] if path else None
+    if node is None or not isinstance(key, str):
+        return None
+    text = "" if view.is_secret(path) else shown(node.text)
+    if kinds == ["string"] and isinstance(node.value, int | float):
+        return f'put it in quotes: `{key}: "{text}"`' if text else "put it in quotes"
+    is_number = bool(text) and not isinstance(as_core(text), str | None)
+    if kinds[0] in ("integer", "number") and isinstance(node.value, str) and is_number:
+        return f"write it without quotes: `{key}: {text}`"
+    if kinds == ["object"] and node.value in (True, None):
+        return f"write `{key}: {{}}` to have it with its defaults"
+    if kinds == ["array"] and isinstance(node.value, str) and text:
+        return f"write `{key}: [{text}]`"
+    if kinds == ["array"] and isinstance(node.value, dict):
+        return "write each item behind a `-`"
+    return None
+
+
+def _wrong_text(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
+    expects = fault.schema.get("x-expects", "does not have the right form")
+    yield _value_fault(view, path, "LR103", expects)
+
+
+def _out_of_range(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
+    words = {
+        "minimum": "must be at least",
+        "maximum": "must be at most",
+        "exclusiveMaximum": "must be less than",
+    }
+    expects = f"{words[fault.validator]} {fault.validator_value:g}"
+    yield _value_fault(view, path, "LR104", expects)
+
+
+def _too_few(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
+    count = fault.validator_value
+    expects = f"needs at least {count} item{'s' if count > 1 else ''}"
+    yield error("LR104", f"{subject(path)} {expects}", view.place(path))
+
+
+def _bad_choice(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
+    names = [name for name in fault.validator_value if isinstance(name, str)]
+    node = view.at(path)
+    word = node.value if node is not None and isinstance(node.value, str) else ""
+    if fault.schema.get("$comment") == "LR105":
+        yield _unknown_kind(view, path, word, names)
+        return
+    expects = "must be one of " + ", ".join(f"`{name}`" for name in names)
+    cure = None
+    if word and not view.is_secret(path):
+        cure = suggest(word, names)
+        cure = cure if cure and cure.startswith("did") else None
+    yield _value_fault(view, path, "LR106", expects, cure)
+
+
+def _unknown_kind(view: View, path: Path, word: str, names: list[str]) -> Diagnostic:
+    family = str(path[0]).removesuffix("s")
+    cure = suggest(word, names, _KIND_SYNONYMS)
+    if "." in word:
+        cure = f"a class is written `class: {shown(word)}`"
+    message = f"unknown {family} type {view.show(path)}{inside(path[:-1])}"
+    return error("LR105", message, view.place(path), cure)
+
+
+def _bad_version(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
+    code = fault.schema["$comment"]
+    yield _value_fault(view, path, code, fault.schema["x-expects"], "write `version: 1`")
+
+
+def _contradiction(view: View, path: Path, _fault: Any) -> Iterator[Diagnostic]:
+    entry = view.at(path)
+    other = "()" if entry is not None and "()" in entry.value else "class"
+    yield error(
+        "LR108",
+        f"{subject(path)} has both `type` and `{other}`",
+        view.place((*path, "type"), of_key=True),
+        f"`type` is a kind of logroute, `{other}` one of your own: keep one of the two",
+    )
+
+
+def _none_of(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
+    if fault.schema.get("$comment") != "LR102":
+        yield _value_fault(view, path, "LR103", fault.schema["x-expects"])
+        return
+    names = ", ".join(f"`{name}`" for name in FAMILIES["handler"].names())
+    message = f"{subject(path)} {fault.schema['x-expects']}"
+    yield error("LR102", message, view.place(path, of_key=True), f"types: {names}")
+
+
+def _value_fault(
+    view: View, path: Path, code: str, expects: str, cure: str | None = None
+) -> Diagnostic:
+    message = f"{subject(path)} {expects}, got {view.show(path)}"
+    return error(code, message, view.place(path), cure)
+
+
+_TELLERS: Mapping[str, Callable[[View, Path, Any], Iterator[Diagnostic]]] = {
+    "additionalProperties": _unknown_keys,
+    "required": _missing_keys,
+    "type": _wrong_type,
+    "pattern": _wrong_text,
+    "minimum": _out_of_range,
+    "maximum": _out_of_range,
+    "exclusiveMaximum": _out_of_range,
+    "minItems": _too_few,
+    "enum": _bad_choice,
+    "const": _bad_version,
+    "not": _contradiction,
+    "anyOf": _none_of,
+}

@@ -1,0 +1,54 @@
+"""Backoff: how long to wait before a failed delivery is tried again."""
+
+import random
+import time
+from collections.abc import Callable
+
+from logroute.delivery.specs import RetrySpec
+
+__all__ = ["Backoff"]
+
+
+class Backoff:
+    """Waits grow by `factor` up to `max`, each a random part of it (full jitter).
+
+    Full jitter keeps many processes that lost the same server from coming back
+    in step. One worker owns one backoff.
+    """
+
+    def __init__(
+        self,
+        spec: RetrySpec,
+        clock: Callable[[], float] = time.monotonic,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        """Follow `spec`; clock and randomness can be given for tests."""
+        self._spec = spec
+        self._clock = clock
+        self._uniform = uniform
+        self._failures = 0
+        self._failing_since: float | None = None
+
+    def delay(self, retry_after_s: float | None = None) -> float | None:
+        """Count a failure; return the wait in seconds, or None to give up.
+
+        `retry_after_s` is what the destination asked for; it is honoured where
+        it is longer, as long as giving up is not due before.
+        """
+        spec, now = self._spec, self._clock()
+        if self._failing_since is None:
+            self._failing_since = now
+        left_s = self._failing_since + spec.give_up_after - now
+        if left_s <= 0:
+            return None
+        ceiling = min(spec.max, spec.initial * spec.factor ** min(self._failures, 64))
+        self._failures += 1
+        wait = self._uniform(0.0, ceiling)
+        if retry_after_s is not None:
+            wait = max(wait, retry_after_s)
+        return min(wait, left_s)
+
+    def reset(self) -> None:
+        """Forget the failures, since a delivery succeeded or a batch was given up."""
+        self._failures = 0
+        self._failing_since = None

@@ -1,0 +1,1 @@
+"""The engine wing: record -> delivered. It knows nothing of files and texts."""

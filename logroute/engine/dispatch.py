@@ -1,0 +1,238 @@
+"""The dispatcher: the thread that owns routing state.
+
+It empties the intake, decides per record where content matters, filters and
+encodes for each worker, and hands each worker one list. It never waits for a
+destination; what waits for one waits encoded, in that worker's queue.
+"""
+
+import _thread
+import logging
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from logroute.bell import LINGERING
+from logroute.delivery.queue import Item
+from logroute.engine.intake import Decision, Entry, Intake
+from logroute.engine.notices import Notices
+from logroute.engine.route import RouteTable
+from logroute.engine.worker import RECORD_SIZE, Worker
+from logroute.records import message_of
+
+__all__ = ["Dispatcher"]
+
+#: How long the dispatcher lets records pile up after work, so that a steady
+#: trickle of records does not wake a thread each.
+LINGER_S = 0.005
+#: Entries per round, so that workers get their share of a long backlog soon.
+ROUND = 1000
+
+#: Per worker: items, names of filters that dropped one, reasons of drops.
+_Parcels = dict[Worker, tuple[list[Item], list[str], list[str]]]
+
+
+class Dispatcher:
+    """Takes from the intake, fans out to workers."""
+
+    def __init__(
+        self,
+        table: RouteTable,
+        workers: Mapping[str, Worker],
+        intake: Intake,
+        notices: Notices,
+        own_threads: set[int],
+        *,
+        context: Mapping[str, Any] | None = None,
+        keeps_unmatched_quiet: bool = False,
+    ) -> None:
+        """Route by `table` to `workers`, by name; add `context` to every record."""
+        self.table = table
+        self.workers = workers
+        self.intake = intake
+        self.unmatched = 0
+        self._notices = notices
+        self._own_threads = own_threads
+        self._context = dict(context or {})
+        self._quiet = keeps_unmatched_quiet
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the thread, as a forked child must."""
+        self.is_running = False
+        self._stopping = False
+        self._ended = threading.Event()
+        self._step_lock = threading.RLock()
+
+    # -- deciding, in any thread
+
+    def decide(self, name: str, levelno: int, attached_to: str | None) -> Decision:
+        """Return what becomes of records of this logger and level."""
+        plan = self.table.plan(name, levelno, attached_to)
+        if plan.by_content:
+            possible = dict.fromkeys(plan.possible + plan.leftover)
+            return Decision((), self._named(possible), plan)
+        names = plan.pick(None)
+        if names is None:
+            workers = self._named(plan.leftover)
+            tell = not self._quiet and self.table.reaches_root(name, attached_to)
+            return Decision(workers, workers, is_unmatched=tell)
+        workers = self._named(names)
+        return Decision(workers, workers)
+
+    def _named(self, names: Any) -> tuple[Worker, ...]:
+        return tuple(self.workers[name] for name in names)
+
+    def targets_of(self, record: logging.LogRecord, decision: Decision) -> tuple[Worker, ...]:
+        """Return the workers that get `record`."""
+        if decision.plan is None:
+            if decision.is_unmatched:
+                self._leave(record, bool(decision.targets))
+            return decision.targets
+        names = decision.plan.pick(record)
+        if names is None:
+            self._leave(record, bool(decision.plan.leftover) or self._quiet)
+            return self._named(decision.plan.leftover)
+        return self._named(names)
+
+    def _leave(self, record: logging.LogRecord, is_handled: bool) -> None:
+        """Count a record that no route wants; show it as stdlib's last resort does."""
+        self.unmatched += 1
+        if not is_handled and record.levelno >= logging.WARNING:
+            self._notices.last_resort(message_of(record))
+
+    # -- the thread
+
+    def start(self) -> None:
+        """Start the thread unless it runs.
+
+        Raises:
+            RuntimeError: no thread can start any more; call `drain` instead.
+        """
+        if not self.is_running:
+            self.is_running = True
+            try:
+                _thread.start_new_thread(self._run, ())
+            except RuntimeError:
+                self.is_running = False
+                raise
+
+    def stop(self, timeout_s: float) -> bool:
+        """Let the thread end once the intake is empty; return whether it did in time."""
+        self._stopping = True
+        self.intake.bell.ring()
+        return not self.is_running or self._ended.wait(timeout_s)
+
+    def _run(self) -> None:
+        ident = threading.get_ident()
+        self._own_threads.add(ident)
+        bell = self.intake.bell
+        try:
+            while True:
+                worked = False
+                try:
+                    worked = self.step()
+                except BaseException as fault:  # the thread outlives whatever happens in it
+                    self._notices.say("dispatcher", f"dispatcher: {fault!r}")
+                if self._stopping and not self.intake.entries:
+                    break
+                bell.doze(LINGERING) if worked else bell.doze()
+                busy = len(self.intake.entries) > (ROUND if worked else 0)
+                if busy or self._stopping:
+                    bell.rouse()
+                else:
+                    bell.sleep(LINGER_S if worked else None)
+        finally:
+            self._own_threads.discard(ident)
+            self.is_running = False
+            self._ended.set()
+
+    def drain(self) -> None:
+        """Hand on all that is in the intake, in the calling thread."""
+        with self._step_lock:
+            while self.step():
+                pass
+
+    def step(self) -> bool:
+        """Hand on one round of records; return whether there were any."""
+        entries = self.intake.take(ROUND)
+        parcels: _Parcels = {}
+        for entry in entries:
+            try:
+                if isinstance(entry, Entry):
+                    self.intake.taken += 1
+                    for worker in self.targets_of(entry.record, entry.decision):
+                        if worker not in parcels:
+                            parcels[worker] = ([], [], [])
+                        self._pack(worker, entry, *parcels[worker])
+                else:  # a barrier: all before it first
+                    self._hand_over_all(parcels)
+                    entry()
+            except Exception as fault:
+                self._notices.say("dispatcher", f"dispatcher: {fault!r}")
+        self._hand_over_all(parcels)
+        return bool(entries)
+
+    def _hand_over_all(self, parcels: "_Parcels") -> None:
+        for worker, parcel in parcels.items():
+            self.hand_over(worker, *parcel)
+        parcels.clear()
+
+    def _pack(
+        self,
+        worker: Worker,
+        entry: Entry,
+        items: list[Item],
+        filtered: list[str],
+        dropped: list[str],
+    ) -> None:
+        """Filter and encode one record for `worker`."""
+        record: logging.LogRecord | None = entry.record
+        assert record is not None
+        if entry.refused_by and worker in entry.refused_by:
+            filtered.append(entry.refused_by[worker])
+            return
+        if fault := worker.queue.fault_now(record.levelno):
+            dropped.append(fault)
+            return
+        if self._context:
+            for name, value in self._context.items():
+                record.__dict__.setdefault(name, value)
+        try:
+            for name, apply in worker.filters:
+                record = apply(record)
+                if record is None:
+                    filtered.append(name)
+                    return
+            if worker.encodes_late:
+                payload: Any = record
+            else:
+                payload = worker.encode_safely(record)
+        except Exception as broken:
+            worker.note(broken)
+            dropped.append("format_error")
+            return
+        size = len(payload) if isinstance(payload, bytes) else RECORD_SIZE
+        items.append(Item(payload, record.levelno, size))
+
+    def hand_over(
+        self, worker: Worker, items: list[Item], filtered: list[str], dropped: list[str]
+    ) -> None:
+        """Put a parcel into a worker's queue and see to it that it is awake."""
+        worker.queue.put(items, filtered, dropped)
+        if items and not worker.is_sync:
+            if not worker.is_running:
+                try:
+                    worker.start()
+                except RuntimeError:  # the interpreter is shutting down
+                    worker.drain()
+            elif worker.bell.state:
+                worker.bell.ring()
+
+    def deliver_now(self, entry: Entry) -> None:
+        """Deliver to the synchronous workers of `entry` in the calling thread."""
+        for worker in self.targets_of(entry.record, entry.decision):
+            parcel: tuple[list[Item], list[str], list[str]] = ([], [], [])
+            self._pack(worker, entry, *parcel)
+            self.hand_over(worker, *parcel)
+            if worker.is_sync:
+                worker.drain()

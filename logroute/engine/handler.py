@@ -1,0 +1,182 @@
+"""The logging.Handler faces: where records of the application come in.
+
+`RouteHandler` sits on the root logger and on loggers with handlers of their own;
+`HandlerFace` is one configured handler as applications and loggers hold it. They
+run in the application's threads: no lock, no import, no look-up by name beyond
+one memo, and no exception of ours reaches the caller.
+"""
+
+import logging
+from collections.abc import Callable
+from os import getpid
+from threading import get_ident
+from typing import Any
+
+from logroute.engine.intake import Decision, Entry
+from logroute.engine.runtime import Runtime
+from logroute.engine.worker import Worker
+from logroute.records import freeze
+
+__all__ = ["HandlerFace", "RouteHandler"]
+
+#: Set on a record that a logger further down has routed for the parents too.
+SEEN = "_logroute"
+
+
+class Face(logging.Handler):
+    """A handler without a lock, whose work is done elsewhere."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        """Hand records to `runtime`."""
+        super().__init__()
+        self._runtime = runtime
+
+    def createLock(self) -> None:  # noqa: N802  (stdlib's name)
+        """Have no lock: nothing here is shared, and a lock could deadlock."""
+        self.lock = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a record from code that calls `emit` directly."""
+        self.handle(record)
+
+    def flush(self) -> None:
+        """Wait, for a bounded time, until what was taken so far is settled."""
+        self._runtime.flush(self._runtime.shutdown_timeout_s)
+
+    def close(self) -> None:
+        """Do nothing: the runtime owns the resources, and stays usable.
+
+        stdlib closes every handler when any later `dictConfig` runs.
+        """
+
+
+class RouteHandler(Face):
+    """Takes the records that reach one logger, for the routes at it and above."""
+
+    def __init__(self, runtime: Runtime, logger: str, *, has_lower: bool) -> None:
+        """Stand on `logger`; `has_lower` says whether others of us stand below it."""
+        super().__init__(runtime)
+        self._logger = logger
+        self._has_lower = has_lower
+        self._marks = logger != "root"
+        self._memo: dict[tuple[str, int], Decision] = {}
+        runtime.on_change(self._memo.clear)
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Hand a frozen copy of `record` to the dispatcher, if any route may want it."""
+        try:
+            key = (record.name, record.levelno)
+            decision = self._memo.get(key)
+            if decision is None:
+                decision = self._runtime.dispatcher.decide(*key, self._logger)
+                if len(self._memo) < 20_000:
+                    self._memo[key] = decision
+            if decision.is_never:
+                return True
+            if self._has_lower and SEEN in record.__dict__:
+                return True
+            if self.filters and not self.filter(record):
+                return False
+            if self._marks:
+                record.__dict__[SEEN] = True
+            accept(self._runtime, record, decision)
+        except Exception as fault:
+            self._runtime.count_fault(fault)
+        return True
+
+
+class HandlerFace(Face):
+    """One configured handler, as a `logging.Handler` that may be used directly."""
+
+    def __init__(self, runtime: Runtime, worker: Worker, level: int) -> None:
+        """Stand for the handler that `worker` delivers for."""
+        super().__init__(runtime)
+        self.name = worker.name
+        self.level = level
+        self._worker = worker
+        worker.gates = self.filters  # these run in the caller's thread
+        self._decide()
+
+    def _decide(self) -> None:
+        self._decision = Decision((self._worker,), (self._worker,))
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Hand a frozen copy of `record` to this handler alone."""
+        try:
+            if record.levelno >= self.level:
+                accept(self._runtime, record, self._decision, is_direct=True)
+        except Exception as fault:
+            self._runtime.count_fault(fault)
+        return True
+
+    def setLevel(self, level: int | str) -> None:  # noqa: N802  (stdlib's name)
+        """Change the handler's level, for the routes too."""
+        super().setLevel(level)
+        self._runtime.set_level(self._worker.name, self.level)
+
+    def setFormatter(self, fmt: logging.Formatter | None) -> None:  # noqa: N802
+        """Change the formatter of the records to come."""
+        super().setFormatter(fmt)
+        if fmt is not None:
+            self._runtime.set_format(self._worker.name, fmt.format)
+
+    def addFilter(self, filter: Any) -> None:  # noqa: N802
+        """Add a filter; it runs in the thread that logs, as stdlib's do."""
+        super().addFilter(filter)
+        self._decide()
+        self._runtime.changed()
+
+    def removeFilter(self, filter: Any) -> None:  # noqa: N802
+        """Remove a filter."""
+        super().removeFilter(filter)
+        self._decide()
+        self._runtime.changed()
+
+
+def accept(
+    runtime: Runtime, record: logging.LogRecord, decision: Decision, *, is_direct: bool = False
+) -> None:
+    """Take one record from an application thread."""
+    if getpid() != runtime.pid:
+        runtime.revive()
+    if not is_direct and get_ident() in runtime.own_threads:
+        runtime.take_internal(record)
+        return
+    refused_by: dict[Worker, str] | None = None
+    if decision.gates:
+        record, refused_by = _run_gates(record, decision.gates, runtime.count_fault)
+    entry = Entry(freeze(record), decision, refused_by)
+    if decision.is_sync:
+        runtime.dispatcher.deliver_now(entry)
+        return
+    if decision.brakes and get_ident() not in runtime.own_threads:
+        runtime.intake.brake(decision)
+    runtime.intake.put(entry, record.levelno)
+    if not runtime.dispatcher.is_running or runtime.is_exiting:
+        runtime.wake()
+
+
+def _run_gates(
+    record: logging.LogRecord,
+    gates: tuple[Worker, ...],
+    count_fault: Callable[[Exception], None],
+) -> tuple[logging.LogRecord, dict[Worker, str] | None]:
+    """Run the stdlib filters of handlers in the caller's thread.
+
+    They may read what only this thread knows (a request, a task), and, as in
+    stdlib, what they add to the record is there for everybody.
+    """
+    refused: dict[Worker, str] = {}
+    for worker in gates:
+        for filter in worker.gates:
+            try:
+                result = filter.filter(record) if hasattr(filter, "filter") else filter(record)
+            except Exception as fault:
+                count_fault(fault)
+                continue
+            if not result:
+                refused[worker] = getattr(filter, "name", "") or type(filter).__name__
+                break
+            if isinstance(result, logging.LogRecord):
+                record = result
+    return record, refused or None

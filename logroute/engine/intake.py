@@ -1,0 +1,142 @@
+"""The intake: the one in-memory hand-over from application threads to the dispatcher.
+
+Application threads only append and, where the dispatcher sleeps, ring. They
+take no lock, so signal handlers, `__del__` and garbage collection are safe.
+"""
+
+import itertools
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from logroute.bell import AWAKE, LINGERING, Bell
+from logroute.engine.route import Plan
+
+if TYPE_CHECKING:
+    from logroute.engine.worker import Worker
+
+__all__ = ["Barrier", "Decision", "Entry", "Intake"]
+
+#: Most records between the callers and the dispatcher. It is seldom near: the
+#: dispatcher never waits, so only callers in a tight loop can outrun it.
+MOST_ENTRIES = 65_536
+#: A record of this level wakes the dispatcher at once.
+URGENT = logging.ERROR
+
+
+class Decision:
+    """What becomes of records of one logger and level, worked out once.
+
+    Attributes:
+        is_never: nobody wants such a record, whatever it says.
+        plan: asked per record where content matters, else None.
+        targets: the workers that get each record, where content does not matter.
+        possible: the workers that may get one.
+        brakes: those among them whose full queue makes the caller wait.
+        gates: those with filters that must run in the caller's thread.
+        is_sync: one of them delivers in the caller's thread.
+        is_unmatched: no route wants such a record.
+    """
+
+    __slots__ = (
+        "brakes",
+        "gates",
+        "is_never",
+        "is_sync",
+        "is_unmatched",
+        "plan",
+        "possible",
+        "targets",
+    )
+
+    def __init__(
+        self,
+        targets: "tuple[Worker, ...]",
+        possible: "tuple[Worker, ...]",
+        plan: Plan | None = None,
+        *,
+        is_unmatched: bool = False,
+    ) -> None:
+        """Work out from the workers what the caller has to care for."""
+        self.targets = targets
+        self.possible = possible
+        self.plan = plan
+        self.is_unmatched = is_unmatched
+        self.is_never = plan is None and not targets and not is_unmatched
+        self.brakes = tuple(w.queue for w in possible if w.queue.overflow == "block")
+        self.gates = tuple(w for w in possible if w.gates)
+        self.is_sync = any(w.is_sync for w in possible)
+
+
+class Entry(NamedTuple):
+    """A record in the intake.
+
+    `refused_by` maps workers to the name of the filter that refused the record
+    in the caller's thread.
+    """
+
+    record: logging.LogRecord
+    decision: Decision
+    refused_by: "dict[Worker, str] | None"
+
+
+#: Called by the dispatcher when all entries before it are handed on.
+Barrier = Callable[[], None]
+
+
+class Intake:
+    """Takes records from any thread; one dispatcher empties it."""
+
+    def __init__(self, most: int = MOST_ENTRIES) -> None:
+        """Hold at most `most` entries."""
+        self.most = most
+        self.reset()
+
+    def reset(self) -> None:
+        """Start empty, as a forked child must."""
+        self.entries: deque[Entry | Barrier] = deque()
+        self.bell = Bell()
+        self.taken = 0
+        self._refusals = itertools.count()
+
+    def put(self, entry: Entry, levelno: int) -> None:
+        """Append `entry` and wake the dispatcher if it should be awake; never waits."""
+        entries = self.entries
+        if len(entries) >= self.most:
+            for worker in entry.decision.possible:
+                worker.queue.refuse()
+            next(self._refusals)
+            return
+        entries.append(entry)
+        state = self.bell.state
+        if state != AWAKE and (state != LINGERING or levelno >= URGENT or len(entries) > 1000):
+            self.bell.ring()
+
+    def brake(self, decision: Decision) -> None:
+        """Let the caller wait for a local handler that it outruns, within bounds.
+
+        It waits at most `block_for` and not again until that handler moves, so a
+        stuck disk costs the application one pause.
+        """
+        for queue in decision.brakes:
+            if queue.gave_up or not queue.is_full(len(self.entries)):
+                continue
+            deadline = time.monotonic() + queue.block_for_s
+            while queue.is_full(len(self.entries)):
+                if time.monotonic() >= deadline:
+                    queue.gave_up = True
+                    break
+                self.bell.ring()
+                time.sleep(0.0005)
+
+    def put_barrier(self, call: Barrier) -> None:
+        """Have `call` called when all that is in the intake now is handed on."""
+        self.entries.append(call)
+        self.bell.ring()
+
+    def take(self, most: int) -> list[Entry | Barrier]:
+        """Return the oldest entries; only the dispatcher calls it."""
+        entries = self.entries
+        return [entries.popleft() for _ in range(min(len(entries), most))]

@@ -1,0 +1,65 @@
+"""The internal lane: what logroute has to say about itself, on stderr.
+
+Used for our own failures and for records that our own threads produce. It never
+waits, never logs, and repeats itself at most once in ten seconds per subject.
+"""
+
+import os
+import select
+import sys
+import time
+from collections.abc import Callable
+
+__all__ = ["Notices"]
+
+PERIOD_S = 10.0
+#: Short enough for a pipe to take it whole or not at all (PIPE_BUF).
+MOST_CHARACTERS = 500
+
+
+class Notices:
+    """Rate-limited lines on stderr, with a count of what was not shown."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start with nothing said."""
+        self._clock = clock
+        self._said: dict[str, tuple[float, int]] = {}
+        #: How many notices there were, shown or not.
+        self.count = 0
+
+    def say(self, subject: str, text: str) -> None:
+        """Show `text`, unless something on `subject` was shown a moment ago."""
+        self.count += 1
+        now = self._clock()
+        last, hidden = self._said.get(subject, (-PERIOD_S, 0))
+        if now - last < PERIOD_S:
+            self._said[subject] = (last, hidden + 1)
+            return
+        if len(self._said) > 1000:
+            self._said.clear()
+        self._said[subject] = (now, 0)
+        more = f" (and {hidden} more like it)" if hidden else ""
+        write_stderr(f"logroute: {text[:MOST_CHARACTERS]}{more}\n")
+
+    def last_resort(self, message: str) -> None:
+        """Show a record that no route wants, as stdlib's last resort does: its message."""
+        write_stderr(f"{message}\n")
+
+
+def write_stderr(text: str) -> None:
+    """Write `text` to stderr if that needs no waiting; never raises."""
+    try:
+        stream = sys.stderr
+        if stream is None:
+            return
+        try:
+            descriptor = stream.fileno()
+        except (OSError, ValueError, AttributeError):
+            stream.write(text)
+            return
+        poll = select.poll()
+        poll.register(descriptor, select.POLLOUT)
+        if poll.poll(0):
+            os.write(descriptor, text.encode("utf-8", "backslashreplace"))
+    except Exception:  # a stderr that is closed or full must not stop a worker
+        return

@@ -1,0 +1,276 @@
+"""The `text` formatter: a record as one line of the user's own layout.
+
+Owns the layout, the time of day and the rule that nothing in a record can look
+like another record. Runs in whichever thread formats; one formatter may serve
+several threads.
+
+With `newlines: keep` the output is that of `logging.Formatter` for the same
+arguments, byte for byte. Unlike it, nothing is written onto the record.
+"""
+
+import logging
+import re
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
+from typing import Annotated, Any, Literal
+
+from logroute.formatters import FormatterSpec
+from logroute.formatters.layout import SECOND, Layout
+from logroute.options import EMPTY, Opt
+from logroute.records import message_of
+
+__all__ = ["DEFAULT_FORMATS", "TextFormatter", "TextSpec", "escape"]
+
+#: The layout where the file gives none, in each style.
+DEFAULT_FORMATS: Mapping[str, str] = {
+    "%": "%(asctime)s %(levelname)-8s %(name)s: %(message)s",
+    "{": "{asctime} {levelname:<8} {name}: {message}",
+    "$": "${asctime} ${levelname} ${name}: ${message}",
+}
+
+Newlines = Literal["escape", "indent", "keep"]
+
+INDENT = "    "
+
+# C0 but tab, DEL, C1, line and paragraph separators, bidirectional controls:
+# what ends a line, moves a terminal's cursor or reorders what is read.
+_CONTROLS = [*range(9), *range(10, 32), *range(0x7F, 0xA0), 0x2028, 0x2029]
+_CONTROLS += [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+_ESCAPES = {code: ascii(chr(code))[1:-1] for code in _CONTROLS}
+_ESCAPES_BUT_NEWLINE = {code: text for code, text in _ESCAPES.items() if code != 10}
+
+# The lines between two tracebacks of a chain, as `traceback` prints them.
+_CHAIN_LINES = frozenset(
+    {
+        "\nThe above exception was the direct cause of the following exception:\n\n",
+        "\nDuring handling of the above exception, another exception occurred:\n\n",
+    }
+)
+_HEAD_LINE = "Traceback (most recent call last):\n"
+_UNINDENTED = re.compile(r"\n(?=\S)")
+
+
+class TextSpec(FormatterSpec):
+    """Format a record as one line of text, with the traceback below it."""
+
+    format: Annotated[
+        str | None,
+        Opt(
+            "Layout of a line, in `style`. "
+            "Default: `%(asctime)s %(levelname)-8s %(name)s: %(message)s`."
+        ),
+    ] = None
+    style: Annotated[
+        Literal["%", "{", "$"], Opt("How `format` is written: `%(name)s`, `{name}` or `${name}`.")
+    ] = "%"
+    datefmt: Annotated[
+        str | None, Opt("Layout of `asctime` for `time.strftime`; none: `2003-07-08 16:49:45,896`.")
+    ] = None
+    defaults: Annotated[
+        Mapping[str, object], Opt("Values of the fields that a record does not have.")
+    ] = EMPTY
+    newlines: Annotated[
+        Newlines,
+        Opt(
+            "`escape`: a message is one line, control characters escaped; `indent`: further "
+            "lines are indented; `keep`: as the standard library, unsafe with foreign text."
+        ),
+    ] = "escape"
+    validate: Annotated[bool, Opt("Check `format` when the file is loaded.")] = True
+
+    def formatter(self) -> logging.Formatter:
+        """Return the live formatter.
+
+        Raises:
+            ValueError: `format` does not fit `style`.
+        """
+        return TextFormatter(
+            self.format,
+            self.datefmt,
+            self.style,
+            self.validate,
+            defaults=self.defaults,
+            newlines=self.newlines,
+        )
+
+
+def escape(text: str) -> str:
+    r"""Return `text` on one line, its control characters written as `\n`, `\x1b`."""
+    return text if text.isprintable() else text.translate(_ESCAPES)
+
+
+def _indent(text: str) -> str:
+    lines = text.replace("\r\n", "\n").translate(_ESCAPES_BUT_NEWLINE)
+    return lines.replace("\n", "\n" + INDENT)
+
+
+def _guard(chunks: Iterable[str]) -> Iterator[str]:
+    """Indent the lines of a traceback that an exception's own text put at the margin.
+
+    `chunks` are those of `traceback.format_exception`: the text of an exception,
+    and each line of its notes, is a chunk, so that foreign lines can be told from
+    the traceback's own.
+    """
+    in_text = False
+    for chunk in chunks:
+        if chunk in _CHAIN_LINES:
+            in_text = False
+            yield chunk
+            continue
+        at_margin = not chunk[:1].isspace()
+        first = INDENT if in_text and at_margin else ""
+        in_text = in_text or (at_margin and chunk != _HEAD_LINE)
+        yield first + _UNINDENTED.sub("\n" + INDENT, chunk)
+
+
+class TextFormatter(logging.Formatter):
+    """Formats as `logging.Formatter` does, faster and without touching the record.
+
+    A record that the layout cannot show (a missing field, a `__str__` that
+    raises) becomes ``<unformattable: KeyError 'tenant'>`` and its message.
+    """
+
+    def __init__(
+        self,
+        fmt: str | None = None,
+        datefmt: str | None = None,
+        style: Literal["%", "{", "$"] = "%",
+        validate: bool = True,
+        *,
+        defaults: Mapping[str, object] = EMPTY,
+        newlines: Newlines = "escape",
+    ) -> None:
+        """Compile the layout; the arguments are those of `logging.Formatter`.
+
+        Raises:
+            ValueError: `fmt` does not fit `style`.
+        """
+        fmt = fmt or DEFAULT_FORMATS.get(style)
+        super().__init__(fmt, datefmt, style, validate, defaults=dict(defaults))
+        assert fmt is not None  # an unknown style has raised by now
+        self.newlines = newlines
+        self._keep = newlines == "keep"
+        self._defaults = dict(defaults)
+        plain_time = not datefmt and self.default_msec_format == "%s,%03d"
+        self._layout = Layout(fmt, style, split_time=plain_time)
+        if validate:
+            self._layout.check()
+        self._uses_time = self.usesTime()
+        self._clock: tuple[float, str] = (float("nan"), "")
+        self._template = self._layout.template
+        self._plan(self._layout.names)
+
+    def _plan(self, names: list[str]) -> None:
+        """Prepare the common way: the record's values by position, then ours put in."""
+        ours = ("message", "asctime", SECOND)
+        theirs = ["msg" if name in ours else name for name in names]
+        # "msg" stands where ours come; one more of it, as two or more make a tuple
+        self._values = itemgetter(*theirs, "msg", "msg")
+        self._count = len(names)
+        self._message_at, self._time_at, self._second_at = (
+            [place for place, name in enumerate(names) if name == wanted] for wanted in ours
+        )
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as text; never raises and never changes it."""
+        try:
+            message = record.getMessage()
+        except Exception:
+            message = message_of(record)
+        try:
+            text = self._fill(record, message)
+            if not (self._keep or text.isprintable()):
+                text = self._fill_safely(record, message)
+        except Exception as fault:
+            text = self._unformattable(fault, message)
+        if record.exc_info or record.exc_text or record.stack_info:
+            text = self._add_traces(record, text)
+        return text
+
+    def _fill(self, record: logging.LogRecord, message: str) -> str:
+        if self._template is None:
+            return self._layout.whole(self._all_values(record, message))
+        values: Mapping[str, Any] = record.__dict__
+        if self._defaults:
+            values = {**self._defaults, **values}
+        fields = [*self._values(values)]
+        del fields[self._count :]
+        for place in self._message_at:
+            fields[place] = message
+        if self._uses_time:
+            second = self._second(record)
+            for place in self._second_at:
+                fields[place] = second
+            for place in self._time_at:
+                fields[place] = self._asctime(record)
+        if self._layout.braces:
+            return self._template.format(*fields)
+        return self._template % tuple(fields)
+
+    def _fill_safely(self, record: logging.LogRecord, message: str) -> str:
+        """Fill the layout so that no field can end the line, as `newlines` wants it."""
+        clean_message = _indent if self.newlines == "indent" else escape
+        return self._layout.join(self._all_values(record, message), escape, clean_message)
+
+    def _all_values(self, record: logging.LogRecord, message: str) -> dict[str, Any]:
+        values = {**self._defaults, **record.__dict__, "message": message}
+        if self._uses_time:
+            values["asctime"] = self._asctime(record)
+        return values
+
+    def _second(self, record: logging.LogRecord) -> str:
+        """Return `asctime` without milliseconds, computed once per second."""
+        second, text = self._clock
+        created = record.created // 1
+        if created != second:
+            layout = self.datefmt or self.default_time_format
+            text = time.strftime(layout, self.converter(record.created))
+            self._clock = (created, text)
+        return text
+
+    def _asctime(self, record: logging.LogRecord) -> str:
+        text = self._second(record)
+        if self.datefmt or not self.default_msec_format:
+            return text
+        return self.default_msec_format % (text, record.msecs)
+
+    def _unformattable(self, fault: Exception, message: str) -> str:
+        try:
+            reason = f"{type(fault).__name__} {fault}"[:200]
+        except Exception:
+            reason = type(fault).__name__
+        text = f"<unformattable: {reason}> {message}"
+        if self._keep:
+            return text
+        return _indent(text) if self.newlines == "indent" else escape(text)
+
+    def _add_traces(self, record: logging.LogRecord, text: str) -> str:
+        parts = []
+        if record.exc_text:
+            parts.append(record.exc_text)
+        elif record.exc_info:
+            parts.append(self.formatException(record.exc_info))
+        if record.stack_info:
+            parts.append(self.formatStack(record.stack_info))
+        for part in parts:
+            if text[-1:] != "\n":
+                text += "\n"
+            text += part if self._keep else self._safe_lines(part)
+        return text
+
+    def _safe_lines(self, text: str) -> str:
+        if self.newlines == "indent":
+            return INDENT + _indent(text)
+        return text.translate(_ESCAPES_BUT_NEWLINE)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - stdlib's name
+        """Return the traceback; foreign lines in it cannot pass as records."""
+        try:
+            if self._keep:
+                return super().formatException(ei)
+            chunks = traceback.format_exception(ei[0], ei[1], ei[2])
+            return "".join(_guard(chunks)).rstrip("\n")
+        except Exception as fault:
+            return f"<unprintable traceback: {type(fault).__name__}>"

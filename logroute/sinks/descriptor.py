@@ -1,0 +1,96 @@
+"""Writing batches to raw descriptors, and finishing what a short write tore.
+
+Runs in the worker that owns the sink. Buffered streams are not used: their lock
+deadlocks forked children, and a full disk loses what they hold.
+"""
+
+import bisect
+import errno
+import itertools
+import os
+import stat
+import time
+from collections.abc import Sequence
+
+__all__ = ["Identity", "Writer", "identity_of"]
+
+#: Device and inode: what a descriptor really is, whatever its number.
+Identity = tuple[int, int]
+
+# A pipe that is ready takes this much at once, so writing it never blocks
+# (PIPE_BUF), and pieces no longer than this are not mixed with other writers'.
+_PIECE = 4096
+
+
+def identity_of(status: os.stat_result) -> Identity:
+    """Return the identity in `status`."""
+    return (status.st_dev, status.st_ino)
+
+
+class Writer:
+    """Writes payloads in order to the one descriptor it was made for.
+
+    A payload of which only the head could be written is remembered: the next
+    batch begins with its rest, whether or not it brings that payload again.
+    """
+
+    __slots__ = ("_done", "_torn", "patience_s")
+
+    def __init__(self, patience_s: float = 1.0) -> None:
+        """Wait at most `patience_s` for a pipe or terminal that takes nothing."""
+        self.patience_s = patience_s
+        self._torn = b""
+        self._done = 0
+
+    def write(self, descriptor: int, batch: Sequence[bytes]) -> tuple[int, OSError | None]:
+        """Write `batch`; return how many payloads are out, and what stopped it."""
+        again = bool(self._torn) and bool(batch) and batch[0] == self._torn
+        todo = list(batch) if again or not self._torn else [self._torn, *batch]
+        offset = self._done
+        ends = list(itertools.accumulate(map(len, todo)))
+        written, fault = self._write_all(descriptor, memoryview(b"".join(todo)), ends, offset)
+        whole = bisect.bisect_right(ends, written)
+        self._done = written - (ends[whole - 1] if whole else 0)
+        self._torn = todo[whole] if self._done else b""
+        return max(0, whole - (len(todo) - len(batch))), fault
+
+    def _write_all(
+        self, descriptor: int, data: memoryview, ends: list[int], at: int
+    ) -> tuple[int, OSError | None]:
+        try:
+            regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+            give_up_at = time.monotonic() + self.patience_s
+            while at < len(data):
+                if regular:
+                    piece = data[at:]
+                else:
+                    _wait_writable(descriptor, give_up_at)
+                    piece = data[at : _piece_end(ends, at)]
+                try:
+                    count = os.write(descriptor, piece)
+                except BlockingIOError:  # another writer took the room
+                    continue
+                if count == 0:
+                    raise OSError(errno.EIO, "nothing could be written")
+                at += count
+                give_up_at = time.monotonic() + self.patience_s
+        except OSError as fault:
+            return at, fault
+        return at, None
+
+
+def _piece_end(ends: list[int], at: int) -> int:
+    """Return where to cut: behind the last whole payload that a piece holds."""
+    index = bisect.bisect_right(ends, at + _PIECE)
+    end = ends[index - 1] if index else 0
+    return end if end > at else at + _PIECE
+
+
+def _wait_writable(descriptor: int, until: float) -> None:
+    import select
+
+    left_ms = max(0, int((until - time.monotonic()) * 1000))
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    if not poll.poll(left_ms):
+        raise TimeoutError(errno.ETIMEDOUT, "nobody reads it")

@@ -1,0 +1,97 @@
+"""Handlers that are not ours, run as sinks: any `logging.Handler`.
+
+The payload is the record itself, since only the handler knows what it needs of
+it. The worker that owns the sink is the only thread that calls the handler.
+"""
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from logroute.errors import Rejected
+from logroute.sinks.net import one_line
+
+__all__ = ["ForeignSink"]
+
+
+class ForeignSink:
+    """Feeds records to somebody else's handler, and notices its failures.
+
+    Stdlib's handlers swallow what `emit` raises and print a traceback; here it
+    is counted instead. It is not tried again: the handler may have delivered
+    the record in part.
+
+    Attributes:
+        survives_fork: a forked child goes on using the handler as stdlib would;
+            `close` is not called on what it inherited, for that would flush the
+            parent's records a second time.
+    """
+
+    survives_fork: ClassVar[bool] = True
+
+    def __init__(self, handler: logging.Handler) -> None:
+        """Feed `handler`."""
+        self._handler = handler
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the handler writes to a stream or file, as far as one can tell."""
+        return isinstance(self._handler, logging.StreamHandler)
+
+    def open(self) -> None:
+        """Need nothing: handlers open themselves."""
+
+    def send(self, batch: Sequence[logging.LogRecord]) -> None:
+        """Have each record handled, up to the first failure."""
+        with _caught(self._handler) as faults:
+            for index, record in enumerate(batch):
+                try:
+                    self._handler.handle(record)
+                except Exception as fault:  # from a filter, or an emit that raises
+                    faults.append(fault)
+                if faults:
+                    text = self._describe(faults[0])
+                    raise Rejected(text, delivered=index, rejected=1) from faults[0]
+
+    def _describe(self, fault: BaseException) -> str:
+        name = type(self._handler).__name__
+        return one_line(f"{name} failed: {type(fault).__name__}: {fault}")
+
+    def flush(self) -> None:
+        """Flush the handler."""
+        with _caught(self._handler):
+            self._handler.flush()
+
+    def close(self) -> None:
+        """Flush and close the handler; its own faults must not stop a shutdown."""
+        with _caught(self._handler):
+            for step in (self._handler.flush, self._handler.close):
+                with contextlib.suppress(Exception):
+                    step()
+
+
+@contextlib.contextmanager
+def _caught(handler: logging.Handler) -> Iterator[list[BaseException]]:
+    """Collect what `handler` would report by `handleError` meanwhile."""
+    faults: list[BaseException] = []
+    overridden = not type(handler).handleError.__module__.startswith("logging")
+    former = handler.__dict__.get("handleError")
+
+    def keep(record: logging.LogRecord) -> None:
+        fault = sys.exc_info()[1]
+        faults.append(fault or RuntimeError("handleError was called"))
+        if former is not None:
+            former(record)
+        elif overridden:  # somebody's own way of telling; stdlib's only prints
+            type(handler).handleError(handler, record)
+
+    handler.handleError = keep  # type: ignore[method-assign]
+    try:
+        yield faults
+    finally:
+        if former is None:
+            handler.__dict__.pop("handleError", None)
+        else:
+            handler.handleError = former  # type: ignore[method-assign]

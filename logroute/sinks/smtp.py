@@ -1,0 +1,262 @@
+"""One session with a mail server, behind the `email` kind.
+
+Imported when the first mail goes out. `smtplib` speaks the protocol; here each
+of its reads and writes waits for what is left of the attempt, since a server
+that answers one byte a second never exceeds a timeout of single reads.
+"""
+
+import contextlib
+import email.message
+import email.policy
+import email.utils
+import smtplib
+import socket
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from logroute.errors import DeliveryError, Rejected, Retryable
+from logroute.sinks import TimeoutSpec, TlsSpec
+from logroute.sinks.net import (
+    Address,
+    Deadline,
+    connect,
+    one_line,
+    reason,
+    scrub,
+    tls_context,
+    wrap_tls,
+)
+
+__all__ = ["Envelope", "deliver", "to_mail"]
+
+_PIECE = 1 << 16
+# A server that has taken the mail need not be waited for.
+_QUIT_S = 1.0
+# Old servers take 7-bit text only, and all servers do.
+_POLICY = email.policy.SMTP.clone(cte_type="7bit")
+
+
+class Envelope(NamedTuple):
+    """A mail, and between whom it goes."""
+
+    sender: str
+    recipients: Sequence[str]
+    mail: email.message.EmailMessage
+
+
+def to_mail(
+    subject: str,
+    body: str,
+    *,
+    sender: str,
+    to: Sequence[str],
+    cc: Sequence[str] = (),
+    reply_to: str | None = None,
+) -> email.message.EmailMessage:
+    """Return a mail that says by RFC 3834 that a machine wrote it."""
+    mail = email.message.EmailMessage(policy=_POLICY)
+    mail["Subject"] = subject
+    mail["From"] = sender
+    mail["To"] = ", ".join(to)
+    if cc:
+        mail["Cc"] = ", ".join(cc)
+    if reply_to:
+        mail["Reply-To"] = reply_to
+    mail["Date"] = email.utils.format_datetime(email.utils.localtime())
+    domain = email.utils.parseaddr(sender)[1].rpartition("@")[2]
+    mail["Message-ID"] = email.utils.make_msgid(domain=domain or "localhost")
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(body)
+    return mail
+
+
+def deliver(
+    envelope: Envelope,
+    *,
+    host: str,
+    port: int,
+    security: str,
+    tls: TlsSpec,
+    login: tuple[str, str] | None,
+    local_hostname: str | None,
+    timeout: TimeoutSpec,
+) -> None:
+    """Hand `envelope` to the server in one session.
+
+    Raises:
+        Retryable: no connection, no answer in time, or a 4xx reply.
+        Rejected: a 5xx reply, or the server cannot do what `security` asks for.
+    """
+    place = str(Address(host, port))
+    with _translated(place, login):
+        context = tls_context(tls) if security != "none" else None
+        session = _Session(local_hostname, timeout)
+        try:
+            session.begin(Address(host, port), tls, context if security == "tls" else None)
+            if security == "starttls":
+                assert context is not None
+                session.upgrade(context, tls.server_name or host)
+            if login is not None:
+                session.login(*login)
+            session.transfer(envelope)
+        finally:
+            session.leave()
+
+
+@contextlib.contextmanager
+def _translated(place: str, login: tuple[str, str] | None) -> Iterator[None]:
+    """Turn what smtplib raises into what workers understand."""
+    try:
+        yield
+    except DeliveryError:
+        raise
+    except smtplib.SMTPResponseException as fault:
+        raise _refusal(place, int(fault.smtp_code), fault.smtp_error, login) from None
+    except smtplib.SMTPServerDisconnected as fault:
+        raise Retryable(f"{place}: {one_line(str(fault))}") from None
+    except smtplib.SMTPException as fault:  # the server lacks AUTH, SMTPUTF8 ...
+        raise Rejected(f"{place}: {_clean(str(fault), login)}") from None
+    except UnicodeEncodeError:
+        text = "user names, passwords and addresses must be ASCII for this server"
+        raise Rejected(f"{place}: {text}") from None
+    except OSError as fault:
+        raise Retryable(f"{place}: {reason(fault)}") from fault
+
+
+def _refusal(
+    place: str, code: int, said: bytes | str, login: tuple[str, str] | None
+) -> DeliveryError:
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+    text = f"{place} answered {code} {_clean(text, login)}"
+    return Rejected(text) if 500 <= code < 600 else Retryable(text)
+
+
+def _clean(text: str, login: tuple[str, str] | None) -> str:
+    return one_line(scrub(text, login[1:] if login else ()))
+
+
+class _Session(smtplib.SMTP):
+    """A session whose every step waits for what is left of one deadline."""
+
+    def __init__(self, local_hostname: str | None, timeout: TimeoutSpec) -> None:
+        # A name is given, since smtplib would ask the DNS for ours.
+        super().__init__(local_hostname=local_hostname or "localhost")
+        self._has_name = local_hostname is not None
+        self._connect_s = timeout.connect
+        self._whole = Deadline(timeout.connect + timeout.send)
+
+    def begin(self, address: Address, tls: TlsSpec, context: Any) -> None:
+        """Connect, encrypted from the start if `context` is given, and greet."""
+        deadline = Deadline(self._connect_s)
+        self.sock = connect(address, deadline)
+        self._host = address.host
+        if not self._has_name:
+            self.local_hostname = _literal(self.sock)
+        if context is not None:
+            name = tls.server_name or address.host
+            self.sock = wrap_tls(self.sock, context, name, deadline)
+        code, said = self.getreply()
+        if code != 220:
+            raise smtplib.SMTPConnectError(code, said)
+        self.ehlo_or_helo_if_needed()
+
+    def upgrade(self, context: Any, name: str) -> None:
+        """Encrypt; a server that cannot is refused, for it may not be the server."""
+        if not self.has_extn("starttls"):
+            raise Rejected(
+                f"{self._host} offers no STARTTLS, and nothing is sent in clear; "
+                "set `security: tls` or `none` if that is what it speaks"
+            )
+        code, said = self.docmd("STARTTLS")
+        if code != 220:
+            raise smtplib.SMTPResponseException(code, said)
+        sock, self.sock = self.sock, None
+        assert sock is not None
+        self.sock = wrap_tls(sock, context, name, self._whole)
+        # What was said in clear is forgotten (RFC 3207, 4.2), unread bytes too.
+        self.file = None
+        self.helo_resp = self.ehlo_resp = None
+        self.esmtp_features = {}
+        self.does_esmtp = False
+        self.ehlo_or_helo_if_needed()
+
+    def transfer(self, envelope: Envelope) -> None:
+        """Send the mail to every recipient that the server takes."""
+        sender = email.utils.parseaddr(envelope.sender)[1]
+        targets = [email.utils.parseaddr(item)[1] for item in envelope.recipients]
+        policy = _POLICY
+        options: list[str] = []
+        if not all(text.isascii() for text in (sender, *targets)):
+            if not self.has_extn("smtputf8"):
+                raise smtplib.SMTPNotSupportedError("addresses must be ASCII for this server")
+            policy = _POLICY.clone(utf8=True)
+            options = ["SMTPUTF8", "BODY=8BITMIME"]  # RFC 6531
+        self._expect(self.mail(sender, options), {250})
+        refused = [reply for reply in map(self.rcpt, targets) if reply[0] not in (250, 251)]
+        if len(refused) == len(targets):
+            # One that may be taken later is reason enough to try them all later.
+            code, said = min(refused)
+            raise smtplib.SMTPResponseException(code, said)
+        self._expect(self.data(envelope.mail.as_bytes(policy=policy)), {250})
+
+    def _expect(self, reply: tuple[int, bytes], good: set[int]) -> None:
+        if reply[0] not in good:
+            raise smtplib.SMTPResponseException(*reply)
+
+    def leave(self) -> None:
+        """Say goodbye if there is a moment, and close."""
+        if self.sock is not None and self.file is not None:
+            with contextlib.suppress(OSError, smtplib.SMTPException):
+                self._whole = Deadline(min(_QUIT_S, self._left()))
+                self.docmd("QUIT")
+        self.close()
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Return the server's reply, read within what is left."""
+        if self.file is None:
+            self.file = _Lines(self.sock, self._left)
+        return super().getreply()
+
+    def send(self, s: Any) -> None:
+        """Write `s` piece by piece, each within what is left."""
+        if self.sock is None:
+            raise smtplib.SMTPServerDisconnected("not connected")
+        view = memoryview(s.encode(self.command_encoding) if isinstance(s, str) else s)
+        while view:
+            self.sock.settimeout(self._left())
+            view = view[self.sock.send(view[:_PIECE]) :]
+
+    def _left(self) -> float:
+        return self._whole.left()
+
+
+class _Lines:
+    """Reads lines from a socket; what smtplib needs of a file."""
+
+    def __init__(self, sock: Any, left: Any) -> None:
+        self._sock = sock
+        self._left = left
+        self._buffer = bytearray()
+
+    def readline(self, limit: int) -> bytes:
+        end = self._buffer.find(b"\n")
+        while end < 0 and len(self._buffer) < limit:
+            self._sock.settimeout(self._left())
+            piece = self._sock.recv(_PIECE)
+            if not piece:
+                break
+            self._buffer += piece
+            end = self._buffer.find(b"\n")
+        size = min(end + 1 if end >= 0 else len(self._buffer), limit)
+        line = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return line
+
+    def close(self) -> None:
+        """Release nothing: the socket is the session's."""
+
+
+def _literal(sock: socket.socket) -> str:
+    """Return our end's address as RFC 5321, 4.1.3 writes it."""
+    host = sock.getsockname()[0]
+    return f"[IPv6:{host}]" if ":" in host else f"[{host}]"

@@ -1,0 +1,39 @@
+"""Shared fixtures: every test gives back the threads and descriptors it took."""
+
+import gc
+import logging
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+
+import logroute
+
+
+def _threads() -> int:
+    return len(os.listdir("/proc/self/task"))
+
+
+def _descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks() -> Iterator[None]:
+    """Stop what a test configured, and fail it if threads or descriptors stay."""
+    threads, descriptors = _threads(), _descriptors()
+    root = logging.getLogger()
+    level = root.level
+    yield
+    logroute.shutdown(timeout=2)
+    root.setLevel(level)
+    deadline = time.monotonic() + 5
+    while _threads() > threads or _descriptors() > descriptors:
+        gc.collect()
+        if time.monotonic() > deadline:
+            pytest.fail(
+                f"leaked: {_threads() - threads} threads, "
+                f"{_descriptors() - descriptors} descriptors"
+            )
+        time.sleep(0.01)

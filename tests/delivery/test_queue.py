@@ -1,0 +1,123 @@
+"""The bounded queue and its ledger."""
+
+from engine_kit import adds_up
+
+from logroute.delivery.queue import Item, Queue
+from logroute.delivery.specs import QueueSpec
+
+
+def queue(overflow="shed", **options):
+    return Queue(QueueSpec(**{"max_records": 10, **options}), overflow)
+
+
+def items(count, levelno=20, size=10):
+    return [Item(b"x" * size, levelno, size) for _ in range(count)]
+
+
+def test_full_queue_sheds_low_levels_first():
+    """From 80 % full, records below WARNING are dropped; when full, all."""
+    q = queue()
+    q.put(items(9, 20), [], [])
+    assert q.counts()["queued"] == 8
+    q.put(items(3, 40), [], [])
+    counts = q.counts()
+    assert counts["queued"] == 10
+    assert counts["dropped"] == {"shed": 1, "queue_full": 1}
+    assert adds_up(counts)
+
+
+def test_drop_oldest_keeps_the_newest():
+    """drop_oldest makes room for what comes."""
+    q = queue("drop_oldest")
+    q.put([Item(n, 20, 1) for n in range(15)], [], [])
+    assert [item.payload for item in q.take(100, 1000)] == list(range(5, 15))
+    assert q.counts()["dropped"] == {"queue_full": 5}
+
+
+def test_drop_newest_keeps_the_oldest():
+    """drop_newest refuses what comes."""
+    q = queue("drop_newest")
+    q.put([Item(n, 20, 1) for n in range(15)], [], [])
+    assert [item.payload for item in q.take(100, 1000)] == list(range(10))
+
+
+def test_bytes_bound_the_queue():
+    """max_bytes bounds what waits, yet one large record always fits."""
+    q = queue("drop_newest", max_bytes=100)
+    q.put(items(1, size=500), [], [])
+    q.put(items(1, size=1), [], [])
+    assert q.counts()["queued"] == 1
+    assert q.counts()["dropped"] == {"queue_full": 1}
+
+
+def test_take_respects_batch_bytes():
+    """A batch stays under max_bytes but has at least one item."""
+    q = queue()
+    q.put(items(4, size=40), [], [])
+    assert len(q.take(10, 100)) == 2
+    assert len(q.take(10, 1)) == 1
+
+
+def test_settled_call_waits_for_items_before_it():
+    """when_settled calls back once all placed before is settled, not after later ones."""
+    q = queue()
+    called = []
+    q.when_settled(lambda: called.append("empty"))
+    q.put(items(2), [], [])
+    q.when_settled(lambda: called.append("two"))
+    q.take(2, 1000)
+    q.put(items(1), [], [])
+    q.delivered(1)
+    assert called == ["empty"]
+    q.dropped("rejected", 1)
+    assert called == ["empty", "two"]
+
+
+def test_drop_oldest_does_not_settle_what_flies():
+    """Dropping a waiting item does not stand for one in flight."""
+    q = queue("drop_oldest", max_records=1)
+    called = []
+    q.put(items(1), [], [])
+    q.take(1, 1000)
+    q.put(items(1), [], [])
+    q.when_settled(lambda: called.append(1))
+    q.put(items(1), [], [])
+    assert called == []
+    q.delivered(1)
+    assert called == [1]
+
+
+def test_refused_records_are_counted():
+    """Records that could not enter the intake appear as enqueued and dropped."""
+    q = queue()
+    for _ in range(3):
+        q.refuse()
+    assert q.counts()["dropped"] == {"intake_full": 3}
+    assert q.counts()["enqueued"] == 3
+    assert q.drops() == 3
+
+
+def test_closed_queue_counts_what_it_held():
+    """close counts the waiting and the flying; later settling changes nothing."""
+    q = queue()
+    q.put(items(3), ["level"], ["format_error"])
+    q.take(1, 1000)
+    assert q.close("shutdown") == 3
+    q.delivered(1)
+    q.put(items(1), [], [])
+    counts = q.counts()
+    assert counts["dropped"] == {"format_error": 1, "shutdown": 4}
+    assert counts["filtered"] == {"level": 1}
+    assert adds_up(counts)
+
+
+def test_block_queue_drops_only_when_given_up():
+    """A blocking queue keeps what comes, unless its callers gave up waiting."""
+    q = queue("block")
+    q.put(items(12), [], [])
+    assert q.counts()["queued"] == 12
+    q.gave_up = True
+    q.put(items(1), [], [])
+    assert q.counts()["dropped"] == {"queue_full": 1}
+    q.take(5, 1000)
+    assert not q.gave_up

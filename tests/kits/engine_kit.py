@@ -1,0 +1,135 @@
+"""Small sinks and a small runtime, for tests of the engine alone."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, Self
+
+from logroute.delivery.queue import Queue
+from logroute.delivery.specs import BatchSpec, QueueSpec, RetrySpec
+from logroute.engine.handler import HandlerFace, RouteHandler
+from logroute.engine.notices import Notices
+from logroute.engine.route import Attachment, Route, RouteTable
+from logroute.engine.runtime import Runtime
+from logroute.engine.worker import Worker
+from logroute.levels import Levels
+from logroute.matchers import MatchSpec, compile_match
+
+
+class Collector:
+    """A sink that keeps what it gets; a gate can hold it, faults can be scripted."""
+
+    def __init__(self) -> None:
+        self.received: list[bytes] = []
+        self.batches: list[int] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.faults: list[BaseException] = []
+        self.closed = 0
+
+    def open(self) -> None:
+        """Need nothing."""
+
+    def send(self, batch: Sequence[Any]) -> None:
+        """Keep the batch, once the gate is open and no fault is left."""
+        self.gate.wait(30)
+        if self.faults:
+            fault = self.faults.pop(0)
+            self.received += batch[: getattr(fault, "delivered", 0)]
+            raise fault
+        self.received += batch
+        self.batches.append(len(batch))
+
+    def flush(self) -> None:
+        """Hold nothing back."""
+
+    def close(self) -> None:
+        """Count."""
+        self.closed += 1
+
+
+def encode(record: logging.LogRecord) -> bytes:
+    return record.getMessage().encode()
+
+
+class Kit:
+    """A runtime on a logger of its own, with named collectors."""
+
+    def __init__(
+        self, *names: str, routes: Sequence[tuple[dict[str, Any], Any]] = (), **queue: Any
+    ):
+        self.notices = Notices()
+        own_threads: set[int] = set()
+        options = {
+            key: queue.pop(key) for key in ("batch", "retry", "encode", "digest") if key in queue
+        }
+        overflow = queue.pop("overflow", "block")
+        sinks = self.sinks = {name: Collector() for name in names}
+        compiled = [
+            Route(
+                f"routes[{i}]",
+                compile_match(MatchSpec(**match), Levels()),
+                tuple(to),
+                final=bool(match and i < 0),
+            )
+            for i, (match, to) in enumerate(routes or [({}, names)])
+        ]
+        table = RouteTable(compiled, {"root": Attachment()}, dict.fromkeys(names, 0))
+        self.runtime = Runtime(table, {}, notices=self.notices, own_threads=own_threads)
+        for name in names:
+            worker = Worker(
+                name,
+                Queue(QueueSpec(**queue), overflow),
+                lambda name=name: sinks[name],
+                options.get("encode", encode),
+                notices=self.notices,
+                own_threads=own_threads,
+                batch=options.get("batch"),
+                retry=options.get("retry"),
+                is_digest=options.get("digest", False),
+                is_sync=queue.get("mode") == "sync",
+            )
+            self.runtime.add(worker)
+            self.runtime.handlers[name] = HandlerFace(self.runtime, worker, 0)
+        self.logger = logging.Logger("kit", logging.DEBUG)
+        self.face = RouteHandler(self.runtime, "root", has_lower=False)
+        self.logger.addHandler(self.face)
+
+    def counts(self, name: str) -> dict[str, Any]:
+        return self.runtime.stats()["handlers"][name]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for sink in self.sinks.values():
+            sink.gate.set()
+        self.runtime.shutdown(5)
+
+
+def adds_up(counts: dict[str, Any]) -> bool:
+    """Return whether a handler's ledger obeys the law."""
+    return counts["enqueued"] == (
+        counts["delivered"]
+        + sum(counts["dropped"].values())
+        + sum(counts["filtered"].values())
+        + counts["dead_lettered"]
+        + counts["handed_to_fallback"]
+        + counts["queued"]
+        + counts["in_flight"]
+    )
+
+
+def wait_until(condition, timeout_s: float = 10.0) -> bool:
+    """Wait for something that no event tells of."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.002)
+    return True
+
+
+FAST = RetrySpec(initial=0.001, max=0.002, give_up_after=30.0)
+ONE_BY_ONE = BatchSpec(max_records=1, max_wait=0.0)

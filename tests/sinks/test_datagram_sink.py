@@ -1,0 +1,153 @@
+"""The datagram kind: one record, one datagram, never twice."""
+
+import json
+import logging
+import re
+import socket
+
+import pytest
+
+from logroute.errors import Rejected, Retryable
+from logroute.options import options_of
+from logroute.receivers import UdpReceiver
+from logroute.sinks import TimeoutSpec
+from logroute.sinks.datagram import DatagramSink, DatagramSpec
+from logroute.sinks.net import ADDRESS_PATTERN, parse_address
+
+
+@pytest.fixture
+def receiver():
+    with UdpReceiver() as made:
+        yield made
+
+
+@pytest.fixture
+def make_sink():
+    """Make sinks that are closed at the end."""
+    made = []
+
+    def make(address, **options):
+        sink = DatagramSpec(address=address, **options).sink()
+        made.append(sink)
+        return sink
+
+    yield make
+    for sink in made:
+        sink.close()
+
+
+def test_each_record_is_one_datagram(receiver, make_sink):
+    """Payloads arrive as they are, without a line feed."""
+    sink = make_sink(receiver.address)
+    sink.open()
+    sink.send([b"one", b"two"])
+    assert receiver.wait_for(2)
+    assert receiver.received == [b"one", b"two"]
+
+
+def test_unix_socket_is_served(tmp_path, make_sink):
+    """The same over a unix socket, and again after the daemon restarted."""
+    path = str(tmp_path / "log")
+    with UdpReceiver(path=path) as receiver:
+        sink = make_sink(f"unix:{path}")
+        sink.send([b"one"])
+        assert receiver.wait_for(1)
+    (tmp_path / "log").unlink()
+    with UdpReceiver(path=path) as receiver:
+        sink.send([b"two"])
+        assert receiver.wait_for(1)
+        assert receiver.received == [b"two"]
+
+
+def test_missing_unix_socket_is_retryable(tmp_path, make_sink):
+    """A daemon that is not there yet may come."""
+    with pytest.raises(Retryable, match=r"cannot reach unix:.*No such file"):
+        make_sink(f"unix:{tmp_path}/log").open()
+
+
+def test_refused_datagrams_are_counted(make_sink):
+    """Nobody listening costs neither an exception nor the next datagrams."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        port = taken.getsockname()[1]
+    sink = make_sink(address)
+    sink.send([b"x"] * 20)
+    assert sink.refused > 0
+    with UdpReceiver(port=port) as receiver:
+        sink.send([b"heard"])
+        assert receiver.wait_for(1)
+
+
+def test_full_unix_socket_ends_by_deadline(tmp_path, make_sink):
+    """A daemon that does not read holds the worker no longer than the timeout."""
+    path = str(tmp_path / "log")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(path)
+        sink = make_sink(f"unix:{path}", timeout=TimeoutSpec(send=0.05))
+        with pytest.raises(Retryable, match=r"no answer within 0\.05 s") as caught:
+            sink.send([b"x" * 8000] * 1000)
+        assert 0 < caught.value.delivered < 1000
+
+
+def test_too_big_datagram_is_rejected_alone(receiver):
+    """The ones behind a datagram that no network takes are not lost with it."""
+    sink = DatagramSink(parse_address(receiver.address))
+    with pytest.raises(Rejected, match="lower `max_datagram`") as caught:
+        sink.send([b"ok", b"x" * 70_000, b"rest"])
+    assert (caught.value.delivered, caught.value.rejected) == (1, 1)
+    sink.close()
+
+
+@pytest.mark.parametrize("limit", range(64, 72))
+def test_long_text_is_cut_between_characters(record, limit):
+    """A cut record is valid UTF-8, marked, and no longer than the limit."""
+    encode = DatagramSpec(address="h:1", max_datagram=limit).encoder(logging.Formatter().format)
+    payload = encode(record("a" + "€😀" * 50))
+    assert payload.decode().endswith("...")
+    assert limit - 4 < len(payload) <= limit
+
+
+def test_short_text_is_not_cut(record):
+    """At the limit nothing is cut."""
+    encode = DatagramSpec(address="h:1", max_datagram=64).encoder(logging.Formatter().format)
+    assert encode(record("x" * 64)) == b"x" * 64
+
+
+def test_json_travels_as_it_is(receiver, make_sink, record):
+    """What a JSON formatter makes can be read at the other end."""
+    encode = DatagramSpec(address="h:1").encoder(lambda item: json.dumps({"m": item.msg}))
+    make_sink(receiver.address).send([encode(record("grün"))])
+    assert receiver.wait_for(1)
+    assert json.loads(receiver.received[0]) == {"m": "grün"}
+
+
+@pytest.mark.parametrize(
+    "text", ["h:1", "a.b-c_d:65535", "[::1]:514", "unix:/run/x y", "1.2.3.4:9"]
+)
+def test_address_pattern_accepts(text):
+    """What an address may be, and that it reads back."""
+    assert re.fullmatch(options_of(DatagramSpec)["address"].shape.pattern, text)
+    assert str(parse_address(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["h", "h:0", "h:65536", "h:99999", ":1", "::1:5", "u@h:1", "unix:", "h:1\n", "h:01", "a b:1"],
+)
+def test_address_pattern_refuses(text):
+    """What is no address is a finding with a place, not a fault at run time."""
+    assert not re.fullmatch(ADDRESS_PATTERN, text)
+
+
+def test_moved_name_is_found_again(receiver, make_sink, monkeypatch):
+    """A name is looked up again now and then, since UDP does not tell."""
+    import time
+
+    sink = make_sink(receiver.address)
+    sink.open()
+    first = sink._sock
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 301)
+    sink.open()
+    assert sink._sock is not first
