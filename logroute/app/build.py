@@ -4,8 +4,9 @@ Building opens no file and connects nowhere; sinks do that at their first send.
 Foreign handlers are the exception: their constructors do what they do.
 """
 
+import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from logroute.app.foreign import ForeignParts
@@ -13,11 +14,13 @@ from logroute.config.model import Config, Foreign, HandlerSpec, NetworkHandlerSp
 from logroute.config.nodes import Node
 from logroute.delivery.queue import Queue
 from logroute.delivery.specs import BatchSpec, QueueSpec
+from logroute.diagnostics import error
 from logroute.engine.handler import HandlerFace
 from logroute.engine.notices import Notices
 from logroute.engine.route import Attachment, Route, RouteTable
 from logroute.engine.runtime import Runtime
 from logroute.engine.worker import Worker
+from logroute.errors import ConfigError
 from logroute.formatters import KINDS as FORMATTERS
 from logroute.levels import Levels
 from logroute.matchers import compile_match
@@ -79,6 +82,8 @@ class _Builder:
     def __init__(self, config: Config, node: Node, imports: str | Sequence[str]) -> None:
         self.config = config
         self.levels = Levels(config.levels)
+        for name, number in config.levels.items():
+            logging.addLevelName(number, name)
         self.filters: dict[str, Any] = {}
         self._node = node
         self._imports = imports
@@ -139,9 +144,11 @@ class _Builder:
     def _build_formatters(self) -> None:
         for name, spec in self.config.formatters.items():
             if not isinstance(spec, Foreign):
-                self._formats[name] = (spec.formatter(), False)
+                with self._place("formatters", name):
+                    self._formats[name] = (spec.formatter(), False)
             elif _is_plain(spec.entry):
-                self._formats[name] = (_stdlib_formatter(spec.entry), False)
+                with self._place("formatters", name):
+                    self._formats[name] = (_stdlib_formatter(spec.entry), False)
             else:
                 formatter = self._foreign.formatter(name, spec.entry)
                 # stdlib's own class cannot stall the dispatcher; other people's may.
@@ -149,12 +156,24 @@ class _Builder:
             if self._foreign_parts is not None:
                 self._foreign_parts.share("formatters", name, self._formats[name][0])
 
+    @contextlib.contextmanager
+    def _place(self, family: str, name: str) -> Iterator[None]:
+        """Tell where in the file a part is that cannot be made."""
+        try:
+            yield
+        except (ValueError, TypeError) as fault:
+            parent = self._node.at([family])
+            span = parent.keys[name] if parent is not None else self._node.span
+            message = f"{family[:-1]} `{name}` cannot be built: {fault}"
+            raise ConfigError([error("LR903", message, span)]) from fault
+
     def _build_filters(self) -> None:
         for name, spec in self.config.filters.items():
             if isinstance(spec, Foreign):
                 self.filters[name] = self._foreign.filter(name, spec.entry)
             else:
-                self.filters[name] = spec.filter()
+                with self._place("filters", name):
+                    self.filters[name] = spec.filter()
 
     def _worker(self, name: str, spec: HandlerSpec) -> Worker:
         if isinstance(spec.sink, Foreign):

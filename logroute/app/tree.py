@@ -49,8 +49,6 @@ class Tree:
         self, runtime: Runtime, config: Config, levels: Levels, filters: Mapping[str, Any]
     ) -> None:
         """Let records flow from the loggers into `runtime`."""
-        for name, number in config.levels.items():
-            logging.addLevelName(number, name)
         faces = self._faces(runtime, config)
         specs = dict(config.loggers)
         if config.root is not None:

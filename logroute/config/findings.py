@@ -172,9 +172,10 @@ def _ignored_key(view: View, problem: Problem) -> Diagnostic:
 
 def _truthy_text(view: View, problem: Problem) -> Diagnostic:
     key = problem.path[-1]
+    text = view.show(problem.path).removeprefix("the text ")
     return warning(
         problem.code,
-        f"{subject(problem.path)} is {view.show(problem.path)}, {problem.message}",
+        f"{subject(problem.path)} is the text {text}, {problem.message}",
         view.place(problem.path),
         f"write `{key}: true` or `{key}: false`, without quotes",
     )

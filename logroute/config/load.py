@@ -22,7 +22,9 @@ from logroute.diagnostics import Diagnostic, Severity
 __all__ = ["Loaded", "load"]
 
 # Faults that take whole parts away: what these would have defined is not known.
-_INCOMPLETE = frozenset({"LR001", "LR002", "LR003", "LR004", "LR005", "LR204", "LR205"})
+_INCOMPLETE = frozenset(
+    {"LR001", "LR002", "LR003", "LR004", "LR005", "LR007", "LR009", "LR204", "LR205"}
+)
 
 
 class Loaded(NamedTuple):
@@ -67,14 +69,21 @@ def load(
     found += faults
     if root is None:
         return Loaded(None, tuple(in_order(found)), None, origin)
-    is_complete = not any(fault.severity is Severity.ERROR for fault in faults)
+    is_complete = not any(_takes_away(fault, root) for fault in faults)
     tree, faults = expand(root, origin, profile=profile, environ=environ, read_secrets=read_secrets)
     found += faults
-    is_complete &= not any(fault.code in _INCOMPLETE for fault in faults)
+    is_complete &= not any(_takes_away(fault, root) for fault in faults)
     config, faults = _understand(tree, is_complete=is_complete)
     found = in_order([*found, *faults], origin.name)
     is_good = not any(item.severity is Severity.ERROR for item in found)
     return Loaded(config if is_good else None, tuple(found), tree, origin)
+
+
+def _takes_away(fault: Diagnostic, root: Node) -> bool:
+    """Return whether a fault of reading leaves out what may define names."""
+    if fault.code == "LR006":  # a whole section that is written twice
+        return any(first in root.keys.values() for _, first in fault.related)
+    return fault.code in _INCOMPLETE
 
 
 def _understand(tree: Node, *, is_complete: bool) -> tuple[Config, list[Diagnostic]]:

@@ -169,7 +169,7 @@ def _read_truth(walk: "Reading", _shape: Any, node: Node, path: Path) -> Any:
             return meant
         if meant is not bool(value):
             taken = "true" if value else "false"
-            walk.fault(path, f"a text, which counts as {taken}", "LR902")
+            walk.fault(path, f"which counts as {taken}", "LR902")
     return bool(value)
 
 

@@ -230,9 +230,10 @@ class Dispatcher:
 
     def deliver_now(self, entry: Entry) -> None:
         """Deliver to the synchronous workers of `entry` in the calling thread."""
-        for worker in self.targets_of(entry.record, entry.decision):
-            parcel: tuple[list[Item], list[str], list[str]] = ([], [], [])
-            self._pack(worker, entry, *parcel)
-            self.hand_over(worker, *parcel)
-            if worker.is_sync:
-                worker.drain()
+        with self._step_lock:  # filters and sinks see one thread at a time
+            for worker in self.targets_of(entry.record, entry.decision):
+                parcel: tuple[list[Item], list[str], list[str]] = ([], [], [])
+                self._pack(worker, entry, *parcel)
+                self.hand_over(worker, *parcel)
+                if worker.is_sync:
+                    worker.drain()
