@@ -9,13 +9,14 @@ import re
 from collections.abc import Iterable, Mapping
 
 from logroute.hints import LEVEL_SYNONYMS, suggest
+from logroute.patterns import lazy_pattern
 
 __all__ = ["HIGHEST", "LevelSet", "Levels"]
 
 #: Stands for "no upper limit" in a level interval.
 HIGHEST = 1 << 31
 
-_COMPARISON = re.compile(r"(<=|>=|==|=|<|>)\s*(.+)")
+_COMPARISON = lazy_pattern(r"(<=|>=|==|=|<|>)\s*(.+)")
 
 
 class LevelSet:

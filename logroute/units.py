@@ -2,6 +2,8 @@
 
 import re
 
+from logroute.patterns import lazy_pattern
+
 __all__ = ["DURATION_PATTERN", "SIZE_PATTERN", "format_duration", "parse_duration", "parse_size"]
 
 _SIZES = {"B": 1, "kB": 1000, "KB": 1000, "KiB": 1 << 10, "MB": 1000**2, "MiB": 1 << 20}
@@ -12,7 +14,7 @@ _DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 
 SIZE_PATTERN = rf"^[0-9]{{1,15}}(\.[0-9]{{1,6}})? ?({'|'.join(_SIZES)})$"
 DURATION_PATTERN = rf"^[0-9]{{1,12}}(\.[0-9]{{1,6}})? ?({'|'.join(_DURATIONS)})$"
 
-_NUMBER_UNIT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]+)")
+_NUMBER_UNIT = lazy_pattern(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]+)")
 
 
 def parse_size(value: object) -> int:

@@ -7,9 +7,8 @@ Foreign handlers are the exception: their constructors do what they do.
 import contextlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from logroute.app.foreign import ForeignParts
 from logroute.config.model import Config, Foreign, HandlerSpec, NetworkHandlerSpec, RouteSpec
 from logroute.config.nodes import Node
 from logroute.delivery.queue import Queue
@@ -25,6 +24,9 @@ from logroute.formatters import KINDS as FORMATTERS
 from logroute.levels import Levels
 from logroute.matchers import compile_match
 from logroute.sinks import Encoder, Format, Sink, SinkSpec
+
+if TYPE_CHECKING:
+    from logroute.app.foreign import ForeignParts
 
 __all__ = ["Built", "build", "route_table"]
 
@@ -93,8 +95,10 @@ class _Builder:
         self._own_threads: set[int] = set()
 
     @property
-    def _foreign(self) -> ForeignParts:
-        if self._foreign_parts is None:  # imports logging.config, which few configs need
+    def _foreign(self) -> "ForeignParts":
+        if self._foreign_parts is None:  # few configs need it
+            from logroute.app.foreign import ForeignParts
+
             self._foreign_parts = ForeignParts(self._node, self._imports)
             for name, (formatter, _) in self._formats.items():
                 self._foreign_parts.share("formatters", name, formatter)

@@ -7,7 +7,6 @@ config.
 """
 
 import os
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from logroute.config.nodes import SECRET_NAME, Node, shown
 from logroute.config.source import MAX_BYTES, Source, read_file
 from logroute.diagnostics import Diagnostic, Span, error
 from logroute.hints import nearest, suggest
+from logroute.patterns import lazy_pattern
 
 __all__ = ["PROFILE_VARIABLE", "expand"]
 
@@ -23,10 +23,10 @@ PROFILE_VARIABLE = "LOGROUTE_PROFILE"
 #: Largest file that a `${file:...}` reads, in bytes.
 MAX_SECRET_BYTES = 64 * 1024
 
-_VARIABLE = re.compile(r"\$\$\{|\$\{(?P<body>[^}]*)(?P<end>\}?)")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_PREFIX = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*):(?!-)")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")  # how Python keeps bytes that are not UTF-8
+_VARIABLE = lazy_pattern(r"\$\$\{|\$\{(?P<body>[^}]*)(?P<end>\}?)")
+_NAME = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_PREFIX = lazy_pattern(r"([A-Za-z_][A-Za-z0-9_.-]*):(?!-)")
+_SURROGATE = lazy_pattern(r"[\ud800-\udfff]")  # how Python keeps bytes that are not UTF-8
 _PREFIXES = ("env", "file", "var")
 
 

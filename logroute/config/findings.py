@@ -5,7 +5,6 @@ JSON Schema), so that both speak alike. A secret never gets into a message, and
 no value longer than a line. Runs in whatever thread loads a config.
 """
 
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from logroute.config.decode import STDLIB_KEYS, Decoded, top_options
@@ -15,6 +14,7 @@ from logroute.config.shapes import Path, Problem
 from logroute.diagnostics import Diagnostic, Span, error, warning
 from logroute.hints import OPTION_SYNONYMS, nearest, suggest
 from logroute.options import VEIL, options_of
+from logroute.patterns import lazy_pattern
 
 __all__ = ["View", "in_order", "is_inside", "subject", "tell", "unknown_key"]
 
@@ -25,7 +25,7 @@ _SINGULAR = {
     "loggers": "logger",
     "profiles": "profile",
 }
-_USERINFO = re.compile(r"//[^/@\s]*@")
+_USERINFO = lazy_pattern(r"//[^/@\s]*@")
 _MAX_SHOWN = 80
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from logroute.config.scalars import MAX_DIGITS, as_core, as_legacy
 from logroute.config.source import MAX_BYTES, Lines, Source
 from logroute.diagnostics import Diagnostic, Span, error
+from logroute.patterns import lazy_pattern
 
 __all__ = ["MAX_DEPTH", "MAX_NODES", "Budget", "Node", "RefusedError", "parse", "shown"]
 
@@ -25,12 +26,13 @@ MAX_NODES = 200_000
 MAX_FAULTS = 1000
 
 #: Names of keys and variables whose values are never shown.
-SECRET_NAME = re.compile(
+SECRET_NAME = lazy_pattern(
     r"passwo?r?d|passwd|secret|token|api_?-?key|credential|private_?-?key|dsn", re.IGNORECASE
 )
 # what YAML does not take; a lone surrogate cannot even be written out
-_NOT_YAML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
-_NOT_TEXT = re.compile(r"[\x00\ud800-\udfff]")
+_NOT_YAML = lazy_pattern(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_PLAIN_ASCII = bytes([9, 10, 13, *range(32, 127)])
+_NOT_TEXT = lazy_pattern(r"[\x00\ud800-\udfff]")
 
 
 _NO_KEYS: dict[str, Span] = {}  # of all scalars and lists; nobody writes to `keys`
@@ -207,7 +209,9 @@ def _build(source: Source, budget: Budget, faults: list[Diagnostic]) -> Node | N
     if len(text) > MAX_BYTES:
         top = Span(source.name, 1, 1, 1, 1)
         raise RefusedError(error("LR004", f"larger than {MAX_BYTES // 1024} KiB", top))
-    found = (_NOT_YAML if source.syntax == "yaml" else _NOT_TEXT).search(text)
+    found = None
+    if not _is_plain_ascii(text):
+        found = (_NOT_YAML if source.syntax == "yaml" else _NOT_TEXT).search(text)
     if found:
         line, column = Lines(text).place(found.start())
         span = Span(source.name, line, column, line, column + 1)
@@ -221,6 +225,11 @@ def _build(source: Source, budget: Budget, faults: list[Diagnostic]) -> Node | N
     else:
         from logroute.config.yamltext import build
     return build(source, budget, faults)
+
+
+def _is_plain_ascii(text: str) -> bool:
+    """Return whether `text` is printable ASCII, tabs and line ends, as most files are."""
+    return text.isascii() and not text.encode().translate(None, _PLAIN_ASCII)
 
 
 def _from_mapping(value: Any, span: Span, budget: Budget, depth: int) -> Node:

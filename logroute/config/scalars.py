@@ -5,9 +5,10 @@ are read as PyYAML's SafeLoader (1.1) reads them, since that is how they have
 been read so far. Pure functions.
 """
 
-import re
 from collections.abc import Callable
 from typing import Any
+
+from logroute.patterns import lazy_pattern
 
 __all__ = ["MAX_DIGITS", "as_core", "as_legacy", "is_number"]
 
@@ -25,9 +26,9 @@ _WORDS: dict[str, bool | float | None] = {
     **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
 _NUMBER_START = frozenset("0123456789+-.")
-_INT = re.compile(r"[-+]?[0-9]+\Z")
-_BASED = re.compile(r"0(?:o[0-7]+|x[0-9a-fA-F]+)\Z")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+_INT = lazy_pattern(r"[-+]?[0-9]+\Z")
+_BASED = lazy_pattern(r"0(?:o[0-7]+|x[0-9a-fA-F]+)\Z")
+_FLOAT = lazy_pattern(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
 
 
 def as_core(text: str) -> str | int | float | bool | None:

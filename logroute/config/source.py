@@ -8,13 +8,13 @@ read. Runs in whatever thread loads a config.
 import bisect
 import errno
 import os
-import re
 import stat
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from logroute.diagnostics import Diagnostic, Span, error
 from logroute.hints import nearest
+from logroute.patterns import lazy_pattern
 
 __all__ = [
     "CANNOT_READ",
@@ -42,7 +42,7 @@ _SYNTAXES: Mapping[str, Syntax] = {".json": "json", ".toml": "toml"}
 _INI = frozenset({".ini", ".conf", ".cfg"})
 _SUFFIXES = (".yaml", ".yml", ".json", ".toml")
 # what editors call a line; YAML 1.1 alone also breaks lines at U+0085, U+2028 and U+2029
-_LINE_END = re.compile(r"\r\n|\n|\r")
+_LINE_END = lazy_pattern(r"\r\n|\n|\r")
 _KINDS = (
     (stat.S_ISDIR, "a directory"),
     (stat.S_ISFIFO, "a FIFO"),

@@ -6,7 +6,6 @@ none of that. Events come from libyaml where it is there, else from PyYAML's
 own parser, with the same result. Runs in whatever thread loads a config.
 """
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -35,8 +34,8 @@ from logroute.config.nodes import (
 )
 from logroute.config.scalars import MAX_DIGITS, as_core, is_number
 from logroute.config.source import Lines, Source
-from logroute.config.yamlhints import explain
 from logroute.diagnostics import Diagnostic, Span, error
+from logroute.patterns import lazy_pattern
 
 __all__ = ["C_PARSER", "PYTHON_PARSER", "build"]
 
@@ -52,10 +51,10 @@ _SCALAR_TAGS = {
     _TAG + "null": (type(None), "null"),
 }
 # YAML 1.1 ends lines at these too, editors do not
-_ODD_BREAKS = re.compile("[\x85\u2028\u2029]")
-_HANDLE = re.compile("(?:\\A|[\r\n\x85\u2028\u2029])%TAG")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]|\\U0000[dD][89a-fA-F]")
+_ODD_BREAKS = lazy_pattern("[\x85\u2028\u2029]")
+_HANDLE = lazy_pattern("(?:\\A|[\r\n\x85\u2028\u2029])%TAG")
+_SURROGATE = lazy_pattern(r"[\ud800-\udfff]")
+_SURROGATE_ESCAPE = lazy_pattern(r"\\u[dD][89a-fA-F]|\\U0000[dD][89a-fA-F]")
 
 
 class _PythonParser(yaml.SafeLoader):
@@ -394,6 +393,8 @@ class _Builder:
     def _surrogate(self, index: int) -> Diagnostic:
         found = _SURROGATE_ESCAPE.search(self.text, index)
         at = found.start() if found else index
+        from logroute.config.yamlhints import explain  # only for a fault
+
         return explain(self.text, at, "surrogate", None, self.name)
 
     def _explain(self, fault: yaml.MarkedYAMLError) -> Diagnostic:
@@ -401,6 +402,8 @@ class _Builder:
         index = min(mark.index, len(self.text)) if mark is not None else 0
         start = context.index if context is not None else None
         problem = f"{fault.context or ''}: {fault.problem}"
+        from logroute.config.yamlhints import explain  # only for a fault
+
         return explain(self.text, index, problem, start, self.name)
 
 

@@ -15,7 +15,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from logging import ERROR, WARNING
-from typing import Any, NamedTuple
+from typing import Any
 
 from logroute.delivery.specs import QueueSpec
 
@@ -25,12 +25,9 @@ __all__ = ["Item", "Queue"]
 SHED_SHARE = 0.8
 
 
-class Item(NamedTuple):
-    """One record on its way to a sink."""
-
-    payload: Any
-    levelno: int
-    size: int
+#: One record on its way to a sink: payload, level number, bytes. A plain tuple,
+#: since a backlog has many.
+Item = tuple[Any, int, int]
 
 
 class Queue:
@@ -106,17 +103,17 @@ class Queue:
             self._drop("shutdown")
             return
         if self.overflow == "drop_oldest":
-            while self._items and self._lacks_room(item.size):
-                self._bytes -= self._items.popleft().size
+            while self._items and self._lacks_room(item[2]):
+                self._bytes -= self._items.popleft()[2]
                 self._drop("queue_full")
             self._notify()
-        elif fault := self._fault(item.levelno, item.size):
+        elif fault := self._fault(item[1], item[2]):
             self._drop(fault)
             return
         self._items.append(item)
         self._placed += 1
-        self._bytes += item.size
-        if item.levelno >= ERROR:
+        self._bytes += item[2]
+        if item[1] >= ERROR:
             self.urgent = True
 
     def _lacks_room(self, size: int, share: float = 1.0) -> bool:
@@ -153,10 +150,10 @@ class Queue:
             batch: list[Item] = []
             size = 0
             while self._items and len(batch) < max_records:
-                if batch and size + self._items[0].size > max_bytes:
+                if batch and size + self._items[0][2] > max_bytes:
                     break
                 item = self._items.popleft()
-                size += item.size
+                size += item[2]
                 batch.append(item)
             self._bytes -= size
             self._in_flight += len(batch)

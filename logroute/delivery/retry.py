@@ -1,6 +1,5 @@
 """Backoff: how long to wait before a failed delivery is tried again."""
 
-import random
 import time
 from collections.abc import Callable
 
@@ -20,7 +19,7 @@ class Backoff:
         self,
         spec: RetrySpec,
         clock: Callable[[], float] = time.monotonic,
-        uniform: Callable[[float, float], float] = random.uniform,
+        uniform: Callable[[float, float], float] | None = None,
     ) -> None:
         """Follow `spec`; clock and randomness can be given for tests."""
         self._spec = spec
@@ -43,7 +42,7 @@ class Backoff:
             return None
         ceiling = min(spec.max, spec.initial * spec.factor ** min(self._failures, 64))
         self._failures += 1
-        wait = self._uniform(0.0, ceiling)
+        wait = (self._uniform or _uniform())(0.0, ceiling)
         if retry_after_s is not None:
             wait = max(wait, retry_after_s)
         return min(wait, left_s)
@@ -52,3 +51,9 @@ class Backoff:
         """Forget the failures, since a delivery succeeded or a batch was given up."""
         self._failures = 0
         self._failing_since = None
+
+
+def _uniform() -> Callable[[float, float], float]:
+    import random  # only a failure needs it
+
+    return random.uniform

@@ -158,9 +158,9 @@ class Dispatcher:
         parcels: _Parcels = {}
         for entry in entries:
             try:
-                if isinstance(entry, Entry):
+                if isinstance(entry, tuple):
                     self.intake.taken += 1
-                    for worker in self.targets_of(entry.record, entry.decision):
+                    for worker in self.targets_of(entry[0], entry[1]):
                         if worker not in parcels:
                             parcels[worker] = ([], [], [])
                         self._pack(worker, entry, *parcels[worker])
@@ -186,10 +186,10 @@ class Dispatcher:
         dropped: list[str],
     ) -> None:
         """Filter and encode one record for `worker`."""
-        record: logging.LogRecord | None = entry.record
-        assert record is not None
-        if entry.refused_by and worker in entry.refused_by:
-            filtered.append(entry.refused_by[worker])
+        record: logging.LogRecord | None
+        record, _, refused_by = entry
+        if refused_by and worker in refused_by:
+            filtered.append(refused_by[worker])
             return
         if fault := worker.queue.fault_now(record.levelno):
             dropped.append(fault)
@@ -212,7 +212,7 @@ class Dispatcher:
             dropped.append("format_error")
             return
         size = len(payload) if isinstance(payload, bytes) else RECORD_SIZE
-        items.append(Item(payload, record.levelno, size))
+        items.append((payload, record.levelno, size))
 
     def hand_over(
         self, worker: Worker, items: list[Item], filtered: list[str], dropped: list[str]
@@ -231,7 +231,7 @@ class Dispatcher:
     def deliver_now(self, entry: Entry) -> None:
         """Deliver to the synchronous workers of `entry` in the calling thread."""
         with self._step_lock:  # filters and sinks see one thread at a time
-            for worker in self.targets_of(entry.record, entry.decision):
+            for worker in self.targets_of(entry[0], entry[1]):
                 parcel: tuple[list[Item], list[str], list[str]] = ([], [], [])
                 self._pack(worker, entry, *parcel)
                 self.hand_over(worker, *parcel)

@@ -145,7 +145,7 @@ def accept(
     refused_by: dict[Worker, str] | None = None
     if decision.gates:
         record, refused_by = _run_gates(record, decision.gates, runtime.count_fault)
-    entry = Entry(freeze(record), decision, refused_by)
+    entry: Entry = (freeze(record), decision, refused_by)
     if decision.is_sync:
         runtime.dispatcher.deliver_now(entry)
         return

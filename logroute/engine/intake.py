@@ -9,7 +9,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from logroute.bell import AWAKE, LINGERING, Bell
 from logroute.engine.route import Plan
@@ -70,17 +70,10 @@ class Decision:
         self.is_sync = any(w.is_sync for w in possible)
 
 
-class Entry(NamedTuple):
-    """A record in the intake.
-
-    `refused_by` maps workers to the name of the filter that refused the record
-    in the caller's thread.
-    """
-
-    record: logging.LogRecord
-    decision: Decision
-    refused_by: "dict[Worker, str] | None"
-
+#: A record in the intake, its decision, and the workers for which a filter refused
+#: it in the caller's thread, with the filter's name. A plain tuple, since each
+#: call of the application makes one.
+Entry = tuple[logging.LogRecord, Decision, "dict[Worker, str] | None"]
 
 #: Called by the dispatcher when all entries before it are handed on.
 Barrier = Callable[[], None]
@@ -105,7 +98,7 @@ class Intake:
         """Append `entry` and wake the dispatcher if it should be awake; never waits."""
         entries = self.entries
         if len(entries) >= self.most:
-            for worker in entry.decision.possible:
+            for worker in entry[1].possible:
                 worker.queue.refuse()
             next(self._refusals)
             return

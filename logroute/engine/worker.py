@@ -269,11 +269,11 @@ class Worker:
 
     def _payloads(self, items: list[Item]) -> list[Any]:
         if not self.encodes_late:
-            return [item.payload for item in items]
+            return [payload for payload, _, _ in items]
         payloads = []
-        for item in items:
+        for record, _, _ in items:
             try:
-                payloads.append(self.encode_safely(item.payload))
+                payloads.append(self.encode_safely(record))
             except Exception as fault:
                 self.note(fault)
                 self.queue.dropped("format_error", 1)

@@ -2,7 +2,7 @@
 
 from engine_kit import adds_up
 
-from logroute.delivery.queue import Item, Queue
+from logroute.delivery.queue import Queue
 from logroute.delivery.specs import QueueSpec
 
 
@@ -11,7 +11,7 @@ def queue(overflow="shed", **options):
 
 
 def items(count, levelno=20, size=10):
-    return [Item(b"x" * size, levelno, size) for _ in range(count)]
+    return [(b"x" * size, levelno, size) for _ in range(count)]
 
 
 def test_full_queue_sheds_low_levels_first():
@@ -29,16 +29,16 @@ def test_full_queue_sheds_low_levels_first():
 def test_drop_oldest_keeps_the_newest():
     """drop_oldest makes room for what comes."""
     q = queue("drop_oldest")
-    q.put([Item(n, 20, 1) for n in range(15)], [], [])
-    assert [item.payload for item in q.take(100, 1000)] == list(range(5, 15))
+    q.put([(n, 20, 1) for n in range(15)], [], [])
+    assert [item[0] for item in q.take(100, 1000)] == list(range(5, 15))
     assert q.counts()["dropped"] == {"queue_full": 5}
 
 
 def test_drop_newest_keeps_the_oldest():
     """drop_newest refuses what comes."""
     q = queue("drop_newest")
-    q.put([Item(n, 20, 1) for n in range(15)], [], [])
-    assert [item.payload for item in q.take(100, 1000)] == list(range(10))
+    q.put([(n, 20, 1) for n in range(15)], [], [])
+    assert [item[0] for item in q.take(100, 1000)] == list(range(10))
 
 
 def test_bytes_bound_the_queue():
