@@ -131,23 +131,15 @@ def dictConfig(config: Mapping[str, Any]) -> None:  # noqa: N802  (stdlib's name
     logging.config.dictConfigClass(dict(config)).configure()
 
 
-_OUR_KEYS = frozenset(
-    {"routes", "unmatched", "levels", "context", "queue", "shutdown_timeout", "vars", "include"}
-    | {"profiles", "flush_on", "reload", "stats"}
-)
-
-
 def _has_key_of_ours(config: Mapping[str, Any]) -> bool:
+    from logroute.config.decode import is_ours
+    from logroute.config.nodes import parse
+    from logroute.config.source import from_dict
+
     if not isinstance(config, Mapping):
         return False
-    if _OUR_KEYS & set(config):
-        return True
-    for family in ("handlers", "formatters", "filters"):
-        parts = config.get(family)
-        for part in parts.values() if isinstance(parts, Mapping) else ():
-            if isinstance(part, Mapping) and "type" in part and not {"class", "()"} & set(part):
-                return True
-    return False
+    node, _ = parse(from_dict(config))
+    return node is not None and isinstance(node.value, dict) and is_ours(node.value)
 
 
 def load(source: Source, *, profile: str | None = None) -> "Config":

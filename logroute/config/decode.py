@@ -30,11 +30,13 @@ from logroute.options import EMPTY, Flag, Option, Spec, options_of
 __all__ = [
     "FAMILIES",
     "MARKS",
+    "MAX_PROBLEMS",
     "STDLIB_KEYS",
     "Decoded",
     "decode",
     "is_foreign",
     "is_ignored",
+    "is_marked",
     "is_ours",
     "read",
     "top_options",
@@ -52,6 +54,8 @@ MARKS: Mapping[str, tuple[str, ...]] = {
     "formatter": ("type", "newlines"),
     "filter": ("type",),
 }
+#: Most problems that are noted; a broken generator can repeat one for ever.
+MAX_PROBLEMS = 1000
 #: What dictConfig reads at the top level; everything else is ours.
 STDLIB_KEYS = frozenset(
     {
@@ -112,7 +116,8 @@ def is_foreign(entry: Mapping[str, Any]) -> bool:
     return "class" in entry or "()" in entry
 
 
-def _is_marked(family: str, entry: Mapping[str, Node]) -> bool:
+def is_marked(family: str, entry: Mapping[str, Node]) -> bool:
+    """Return whether an entry of a family says that it is written our way."""
     return not is_foreign(entry) and any(mark in entry for mark in MARKS[family])
 
 
@@ -122,7 +127,7 @@ def is_ours(top: Mapping[str, Node]) -> bool:
         return True
     for family in FAMILIES:
         for entry in _entries(top, f"{family}s"):
-            if isinstance(entry.value, dict) and _is_marked(family, entry.value):
+            if isinstance(entry.value, dict) and is_marked(family, entry.value):
                 return True
     if any(not isinstance(entry.value, dict) for entry in _entries(top, "loggers")):
         return True
@@ -145,7 +150,8 @@ class Walk:
         self.incremental = False
 
     def fault(self, path: Path, message: str, code: str = "LR103", *, of_key: bool = False) -> Any:
-        self.problems.append(Problem(path, message, code, of_key))
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(Problem(path, message, code, of_key))
         return BAD
 
     def config(self, node: Node) -> Config:
@@ -240,7 +246,7 @@ class Walk:
     def handler(self, node: Node, entry: Mapping[str, Node], path: Path) -> HandlerSpec:
         """Read an entry of `handlers`: one of our kinds, or a class with its arguments."""
         everything = frozenset(entry)
-        if not _is_marked("handler", entry):
+        if not is_marked("handler", entry):
             if not is_foreign(entry) and not self.incremental:
                 self.fault(path, "needs the key `type`", "LR102")
             common = self.fields(StdHandlerSpec, entry, path, everything)
@@ -259,7 +265,7 @@ class Walk:
         self, family: str, node: Node, entry: Mapping[str, Node], path: Path
     ) -> Spec:
         """Read an entry of `formatters` or `filters`."""
-        if not _is_marked(family, entry):
+        if not is_marked(family, entry):
             self.stdlib_keys(family, entry, path)
             return self.foreign(family, node, path)
         spec = FAMILIES[family].get("text")  # what a mark other than `type` means

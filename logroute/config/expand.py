@@ -13,7 +13,7 @@ from typing import Any
 from logroute.config.includes import choose_profile, include_files, without
 from logroute.config.nodes import SECRET_NAME, Node, shown
 from logroute.config.source import MAX_BYTES, Source, read_file
-from logroute.diagnostics import Diagnostic, Span, error
+from logroute.diagnostics import Diagnostic, Span, error, warning
 from logroute.hints import nearest, suggest
 from logroute.patterns import lazy_pattern
 
@@ -57,6 +57,7 @@ def expand(
     profile: str | None,
     environ: Mapping[str, str],
     read_secrets: bool,
+    is_stdlib: bool = False,
 ) -> tuple[Node, list[Diagnostic]]:
     """Return `node` with includes, profile and variables put in.
 
@@ -66,6 +67,8 @@ def expand(
         profile: name of the profile; None: what ``LOGROUTE_PROFILE`` says.
         environ: the environment variables.
         read_secrets: whether ``${file:...}`` is read; else its value stays unknown.
+        is_stdlib: it is a plain dictConfig file, where what looks like a variable
+            but is not set stays as it is, as it always did.
 
     Returns:
         The tree without `include`, `profiles` and `vars`, and what is wrong.
@@ -77,6 +80,7 @@ def expand(
     root = include_files(node, source, folders, faults)
     root = choose_profile(root, profile, environ.get(PROFILE_VARIABLE), faults)
     variables = _Variables(environ, folders, read_secrets, faults)
+    variables.is_stdlib = is_stdlib
     if "vars" in root.value:
         variables.define(root.value["vars"])
         root = without(root, ("vars",))
@@ -97,6 +101,7 @@ class _Variables:
         self.folders = folders
         self.read_secrets = read_secrets
         self.faults = faults
+        self.is_stdlib = False
         self.own: dict[str, Node] | None = None  # `vars`, once they are read
         self.broken = False  # `vars` is there, but nobody knows what it says
         # aliases share nodes: once is enough; the first of a pair keeps its id taken
@@ -200,6 +205,13 @@ class _Variables:
                 found = self._find(body, bool(match["end"]), node)
             except _UnknownError as fault:
                 span = _part(node, match.start(), match.end())
+                if self.is_stdlib:
+                    message = (
+                        f"{fault.message}; the text stays as it is, as in the standard library"
+                    )
+                    self.faults.append(warning(fault.code, message, span, fault.help))
+                    parts.append(match[0])
+                    continue
                 self.faults.append(error(fault.code, fault.message, span, fault.help))
                 found = _Found(None, secret=False)
             secret = secret or found.secret

@@ -6,6 +6,7 @@ no value longer than a line. Runs in whatever thread loads a config.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import islice
 
 from logroute.config.decode import STDLIB_KEYS, Decoded, top_options
 from logroute.config.model import LoggerSpec, StdFilterSpec, StdFormatterSpec
@@ -27,17 +28,20 @@ _SINGULAR = {
 }
 _USERINFO = lazy_pattern(r"//[^/@\s]*@")
 _MAX_SHOWN = 80
+_MAX_SUGGESTIONS = 100
+_MAX_NAMES = 500
 
 
 class View:
     """A tree with what decoding found in it: all that a message needs."""
 
-    __slots__ = ("found", "node")
+    __slots__ = ("_suggestions", "found", "node")
 
     def __init__(self, node: Node, found: Decoded) -> None:
         """Look at `node` in the light of what was found in it."""
         self.node = node
         self.found = found
+        self._suggestions = 0
 
     def at(self, path: Path) -> Node | None:
         """Return the node at `path`."""
@@ -54,6 +58,15 @@ class View:
             path = path[:-1]
             node = self.node.at(path)
         return (node or self.node).span
+
+    def suggest(
+        self, word: str, names: Iterable[str], synonyms: Mapping[str, str] | None = None
+    ) -> str | None:
+        """Return what was likely meant; of a hopeless file only the first times."""
+        self._suggestions += 1
+        if self._suggestions > _MAX_SUGGESTIONS:
+            return None
+        return suggest(word, list(islice(names, _MAX_NAMES)), synonyms)
 
     def is_secret(self, path: Path) -> bool:
         """Return whether the value at `path`, or what it is in, is never shown."""
@@ -123,7 +136,8 @@ def unknown_key(
 ) -> Diagnostic:
     """Say that a key means nothing where it is, and which one was likely meant."""
     key = str(path[-1])
-    cure = suggest(key, [name for name in candidates if name != "$schema"], OPTION_SYNONYMS)
+    known = [name for name in candidates if name != "$schema"]
+    cure = view.suggest(key, known, OPTION_SYNONYMS)
     message = f"unknown key `{shown(key)}`{inside(path[:-1])}"
     span = view.place(path, of_key=True)
     if code == "LR901":

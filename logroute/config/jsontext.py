@@ -142,9 +142,9 @@ class _Reader:
             return
         name, span = key
         first = parent.keys.get(name)
+        parent.value[name] = node  # the last one counts, as for the json module
+        parent.keys[name] = span
         if first is None:
-            parent.value[name] = node
-            parent.keys[name] = span
             return
         fault = error("LR006", f"the key `{shown(name)}` is written twice", span)
         self.faults.append(fault._replace(related=(("first written here", first),)))

@@ -26,6 +26,9 @@ _INCOMPLETE = frozenset(
     {"LR001", "LR002", "LR003", "LR004", "LR005", "LR007", "LR009", "LR204", "LR205"}
 )
 
+#: Most findings that are kept.
+_MOST_FINDINGS = 1000
+
 
 class Loaded(NamedTuple):
     """What loading found.
@@ -70,20 +73,37 @@ def load(
     if root is None:
         return Loaded(None, tuple(in_order(found)), None, origin)
     is_complete = not any(_takes_away(fault, root) for fault in faults)
-    tree, faults = expand(root, origin, profile=profile, environ=environ, read_secrets=read_secrets)
+    is_stdlib = isinstance(root.value, dict) and not decode.is_ours(root.value)
+    if is_stdlib:  # an old file goes on meaning what it meant
+        found = [_softened(fault) for fault in found]
+    tree, faults = expand(
+        root,
+        origin,
+        profile=profile,
+        environ=environ,
+        read_secrets=read_secrets,
+        is_stdlib=is_stdlib,
+    )
     found += faults
     is_complete &= not any(_takes_away(fault, root) for fault in faults)
     config, faults = _understand(tree, is_complete=is_complete)
     found = in_order([*found, *faults], origin.name)
     is_good = not any(item.severity is Severity.ERROR for item in found)
-    return Loaded(config if is_good else None, tuple(found), tree, origin)
+    return Loaded(config if is_good else None, tuple(found[:_MOST_FINDINGS]), tree, origin)
 
 
 def _takes_away(fault: Diagnostic, root: Node) -> bool:
     """Return whether a fault of reading leaves out what may define names."""
     if fault.code == "LR006":  # a whole section that is written twice
-        return any(first in root.keys.values() for _, first in fault.related)
+        return fault.span in root.keys.values()
     return fault.code in _INCOMPLETE
+
+
+def _softened(fault: Diagnostic) -> Diagnostic:
+    """Return what stdlib accepts in silence as a warning."""
+    if fault.code != "LR006":
+        return fault
+    return fault._replace(severity=Severity.WARNING, help="the last one counts; remove the others")
 
 
 def _understand(tree: Node, *, is_complete: bool) -> tuple[Config, list[Diagnostic]]:
@@ -97,5 +117,6 @@ def _understand(tree: Node, *, is_complete: bool) -> tuple[Config, list[Diagnost
 
         # decoding has the last word: what it refuses is never silently accepted
         found += diagnose(tree, decoded) or [tell(view, problem) for problem in shapes]
-    found += check_rules(decoded.config, tree, decoded, is_complete=is_complete)
+    if len(decoded.problems) < decode.MAX_PROBLEMS:  # else what is broken is not all known
+        found += check_rules(decoded.config, tree, decoded, is_complete=is_complete)
     return decoded.config, found

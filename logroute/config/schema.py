@@ -10,18 +10,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from logroute.config.decode import FAMILIES, Decoded, read
+from logroute.config.decode import FAMILIES, MAX_PROBLEMS, Decoded, is_marked, read
 from logroute.config.describe import find_schema
 from logroute.config.findings import View, in_order, inside, subject, tell, unknown_key
 from logroute.config.nodes import Node, shown
 from logroute.config.scalars import as_core
 from logroute.config.shapes import Path, Problem
 from logroute.diagnostics import Diagnostic, error
-from logroute.hints import suggest
 
 __all__ = ["diagnose", "plain", "validator"]
-
-_MAX_ERRORS = 1000
 
 #: Other words for our kinds.
 _KIND_SYNONYMS: Mapping[str, str] = {
@@ -65,9 +62,9 @@ def diagnose(node: Node, found: Decoded | None = None) -> list[Diagnostic]:
     view = View(node, found or read(node))
     told: list[Diagnostic] = []
     values: dict[Path, Any] = {}
-    for count, fault in enumerate(validator().iter_errors(plain(node))):
+    for count, fault in enumerate(validator().iter_errors(_suspects(view))):
         path = tuple(fault.absolute_path)
-        if count >= _MAX_ERRORS:
+        if count >= MAX_PROBLEMS or len(told) >= MAX_PROBLEMS:
             break
         if not _is_soft(node, path):
             if fault.validator in _PRIORITY:
@@ -118,6 +115,43 @@ def plain(node: Node) -> Any:
     if isinstance(value, float) and value - value != 0:
         return _Unknown()
     return value if isinstance(value, str | int | float | None) else _Unknown()
+
+
+def _suspects(view: View) -> Any:
+    """Return the tree as JSON data, without the entries that decoding likes.
+
+    The schema judges each entry alone; but whether a file is ours at all hangs
+    on there being one that is.
+    """
+    problems = [problem.path for problem in view.found.problems if problem.is_shape]
+    bad = {path[:2] for path in problems}
+    if not isinstance(view.node.value, dict):
+        return plain(view.node)
+    data: dict[str, Any] = {}
+    for key, node in view.node.value.items():
+        if (key,) in bad or key not in _ENTRIES or not isinstance(node.value, dict | list):
+            data[key] = plain(node)
+        elif isinstance(node.value, list):
+            last = max((i for i in range(len(node.value)) if (key, i) in bad), default=-1)
+            items = enumerate(node.value[: last + 1])
+            data[key] = [plain(item) if (key, i) in bad else {} for i, item in items]
+        else:
+            entries = node.value.items()
+            data[key] = {name: plain(item) for name, item in entries if (key, name) in bad}
+            ours = next((name for name, item in entries if _is_ours(key, item)), None)
+            if ours is not None:
+                data[key][ours] = plain(node.value[ours])
+    return data
+
+
+_ENTRIES = ("handlers", "formatters", "filters", "loggers", "levels", "context", "routes")
+
+
+def _is_ours(section: str, entry: Node) -> bool:
+    if section == "loggers":
+        return not isinstance(entry.value, dict)
+    family = section.removesuffix("s")
+    return family in FAMILIES and isinstance(entry.value, dict) and is_marked(family, entry.value)
 
 
 def _is_soft(node: Node, path: Path) -> bool:
@@ -217,14 +251,14 @@ def _bad_choice(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
     expects = "must be one of " + ", ".join(f"`{name}`" for name in names)
     cure = None
     if word and not view.is_secret(path):
-        cure = suggest(word, names)
+        cure = view.suggest(word, names)
         cure = cure if cure and cure.startswith("did") else None
     yield _value_fault(view, path, "LR106", expects, cure)
 
 
 def _unknown_kind(view: View, path: Path, word: str, names: list[str]) -> Diagnostic:
     family = str(path[0]).removesuffix("s")
-    cure = suggest(word, names, _KIND_SYNONYMS)
+    cure = view.suggest(word, names, _KIND_SYNONYMS)
     if "." in word:
         cure = f"a class is written `class: {shown(word)}`"
     message = f"unknown {family} type {view.show(path)}{inside(path[:-1])}"

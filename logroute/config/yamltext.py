@@ -257,7 +257,8 @@ class _Builder:
         if first is not None:
             fault = error("LR006", f"the key `{shown(text)}` is written twice", span)
             self.faults.append(fault._replace(related=(("first written here", first),)))
-            key = _DROP
+            if key is _MERGE:
+                key = _DROP  # any other key is read as PyYAML reads it: the last one counts
         frame.key = key
         frame.last = span
         frame.key_span = span

@@ -14,18 +14,20 @@ from logroute.errors import Rejected
 from logroute.options import Opt
 from logroute.records import message_of
 from logroute.sinks import Encoder, Format, NetworkSpec, TlsSpec
-from logroute.sinks.net import is_loopback, one_line
+from logroute.sinks.net import HOST_PATTERN, is_loopback, one_line
 
 __all__ = ["EmailSink", "EmailSpec"]
 
-_BARE = r'[^\s<>@,;:"]+@[^\s<>@,;:"]+'
+_BARE = r"""[^\s<>@,;:"]+@[^\s<>@,;:"'()\[\]{}]+"""
 _ADDRESS = rf"""{_BARE}|(?:"[^"\\\r\n]*" ?|[^<>"@,;:\\\r\n]*)<{_BARE}>"""
 _ADDRESS_EXPECTS = "must be a mail address such as `ops@example.org` or `Ops <ops@example.org>`"
-_HOST = r"[^\s/@:\[\]]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*"
+_ADDRESSES_EXPECTS = (
+    "must be one mail address such as `ops@example.org`; a list `[...]` holds several"
+)
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
-Mailbox = Annotated[str, Opt("A mail address.", pattern=_ADDRESS, expects=_ADDRESS_EXPECTS)]
+Mailbox = Annotated[str, Opt("A mail address.", pattern=_ADDRESS, expects=_ADDRESSES_EXPECTS)]
 
 
 class EmailSpec(NetworkSpec):
@@ -39,8 +41,9 @@ class EmailSpec(NetworkSpec):
         str,
         Opt(
             "Name or address of the mail server.",
-            pattern=_HOST,
-            expects="must be a host name, without its port (see `port`)",
+            pattern=HOST_PATTERN,
+            expects="must be a host name such as `smtp.example.org`, "
+            "without `smtp://` and without the port (see `port`)",
         ),
     ]
     port: Annotated[

@@ -194,7 +194,10 @@ class FileSink:
             if fault.errno in (errno.EISDIR, errno.ENXIO):
                 what = "a directory" if fault.errno == errno.EISDIR else "a FIFO or a socket"
                 raise Rejected(f"`{self._path}` is {what}, not a file") from fault
-            raise Retryable(f"cannot open `{self._path}`: {fault.strerror}") from fault
+            text = f"cannot open `{self._path}`: {fault.strerror}"
+            if fault.errno in (errno.EACCES, errno.EPERM):
+                text += f" (for user {os.geteuid()}, group {os.getegid()})"
+            raise Retryable(text) from fault
         status = os.fstat(descriptor)
         if stat.S_ISFIFO(status.st_mode) and _has_name(self._path):
             os.close(descriptor)

@@ -51,13 +51,18 @@ class ForeignSink:
                     self._handler.handle(record)
                 except Exception as fault:  # from a filter, or an emit that raises
                     faults.append(fault)
+                if not faults and _is_unconnected(self._handler, record):
+                    faults.append(ConnectionError("no connection; the record is lost"))
                 if faults:
                     text = self._describe(faults[0])
                     raise Rejected(text, delivered=index, rejected=1) from faults[0]
 
     def _describe(self, fault: BaseException) -> str:
         name = type(self._handler).__name__
-        return one_line(f"{name} failed: {type(fault).__name__}: {fault}")
+        text = one_line(f"{name} failed: {type(fault).__name__}: {fault}")
+        if isinstance(fault, ValueError) and "Formatting field not found" in str(fault):
+            text += "; give it a value in the formatter's `defaults`, or in `context`"
+        return text
 
     def flush(self) -> None:
         """Flush the handler."""
@@ -70,6 +75,14 @@ class ForeignSink:
             for step in (self._handler.flush, self._handler.close):
                 with contextlib.suppress(Exception):
                     step()
+
+
+def _is_unconnected(handler: logging.Handler, record: logging.LogRecord) -> bool:
+    """Tell whether a stdlib `SocketHandler` has thrown `record` away without a word."""
+    module = sys.modules.get("logging.handlers")
+    if module is None or not isinstance(handler, module.SocketHandler):
+        return False
+    return handler.sock is None and record.levelno >= handler.level and not handler.filters
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from logroute.errors import DeliveryError, Rejected, Retryable
 from logroute.options import EMPTY, Opt, Spec
 from logroute.records import exception_text, message_of
 from logroute.sinks import Encoder, Format, NetworkSpec, TlsSpec
-from logroute.sinks.net import is_loopback, one_line, scrub
+from logroute.sinks.net import AUTHORITY_PATTERN, is_loopback, one_line, scrub
 
 if TYPE_CHECKING:
     from logroute.sinks.web import Answer, Client
@@ -27,6 +27,15 @@ _TYPES = {
     "form": "application/x-www-form-urlencoded",
 }
 _BUSY = frozenset({408, 425, 429})
+_ADVICE = {
+    401: "; see `auth`",
+    403: "; see `auth`",
+    404: "; see `url`",
+    405: "; see `method` and `url`",
+    407: "; see `proxy`",
+    413: "; lower `batch.max_bytes`",
+    415: "; see `body` and `compress`",
+}
 
 
 class HttpAuthSpec(Spec):
@@ -49,8 +58,9 @@ class HttpSpec(NetworkSpec):
         str,
         Opt(
             "Where to send, without user name or password.",
-            pattern=r"https?://[^/?#@\s\\]+(?:[/?][^\s#]*)?",
-            expects="must be an http:// or https:// URL without a user name; see `auth`",
+            pattern=rf"https?://{AUTHORITY_PATTERN}(?:[/?][^\s#]*)?",
+            expects="must be a URL such as `https://host:port/path` "
+            "(a user name and password go into `auth`)",
         ),
     ]
     method: Annotated[Literal["POST", "PUT"], Opt("Request method.")] = "POST"
@@ -82,8 +92,8 @@ class HttpSpec(NetworkSpec):
         str | None,
         Opt(
             "URL of a proxy, or `none`. Default: from the environment (HTTPS_PROXY, NO_PROXY).",
-            pattern=r"none|https?://[^/?#\s\\]+/?",
-            expects="must be `none` or an http:// or https:// URL",
+            pattern=rf"none|https?://(?:[^/?#@\s\\]*@)?{AUTHORITY_PATTERN}/?",
+            expects="must be `none` or a URL such as `http://proxy.example.org:3128`",
             secret=True,
         ),
     ] = None
@@ -133,6 +143,15 @@ def _to_text(value: Any) -> str:
 
 def _host_of(authority: str) -> str:
     return authority if authority.endswith("]") else authority.rpartition(":")[0] or authority
+
+
+def _advice(answer: "Answer") -> str:
+    """Return what to do about an answer, where the status says it (RFC 9110, 15)."""
+    if answer.location:
+        return f"; it points to {answer.location}, and redirects are not followed: see `url`"
+    if answer.retry_after_s:
+        return f"; it asks to wait {answer.retry_after_s:.0f} s"
+    return _ADVICE.get(answer.status, "")
 
 
 class HttpSink:
@@ -226,8 +245,8 @@ class HttpSink:
 
     def _refusal(self, answer: "Answer", first: int, count: int) -> DeliveryError:
         said = one_line(self._scrub(answer.body[:2000].decode("utf-8", "replace")))
-        text = f"{self._place} answered {answer.status}{f': {said}' if said else ''}"
         status = answer.status
+        text = f"{self._place} answered {status}{f': {said}' if said else ''}{_advice(answer)}"
         if status in _BUSY or (status >= 500 and status != 501):
             return Retryable(text, delivered=first, retry_after_s=answer.retry_after_s)
         return Rejected(text, delivered=first, rejected=count)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from logroute.options import Level, Opt
+from logroute.options import HandlerName, Level, Opt
 from logroute.sinks import SinkSpec
 
 __all__ = ["MemorySpec"]
@@ -16,4 +16,4 @@ class MemorySpec(SinkSpec):
 
     capacity: Annotated[int, Opt("Most records kept; the oldest go.", minimum=1)] = 1000
     flush_level: Annotated[Level, Opt("A record of this level releases them all.")] = "ERROR"
-    target: Annotated[str | None, Opt("Handler that gets the released records.")] = None
+    target: Annotated[HandlerName | None, Opt("Handler that gets the released records.")] = None

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ADDRESS_EXPECTS",
     "ADDRESS_PATTERN",
+    "AUTHORITY_PATTERN",
+    "HOST_PATTERN",
     "Address",
     "Deadline",
     "connect",
@@ -34,9 +36,18 @@ __all__ = [
 ]
 
 _PORT = r"(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
+# Quotes, commas and brackets are slips of the pen; what else a name may be the DNS knows.
+_NAME = r"""[^\s/?#@:\\\[\]'",;<>(){}]+"""
+#: A host in a URL, and the port where there is one.
+AUTHORITY_PATTERN = rf"(?:{_NAME}|\[[0-9A-Fa-f:.]+\])(?::{_PORT})?"
+#: A host by itself: a name, or an address without brackets.
+HOST_PATTERN = rf"{_NAME}|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*"
 #: What `address` options accept, as a whole.
-ADDRESS_PATTERN = rf"unix:[^\n]+|(?:\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+):{_PORT}"
-ADDRESS_EXPECTS = "must be `host:port`, `[::1]:port` or `unix:/path`"
+ADDRESS_PATTERN = rf"unix:[^\n]+|(?:{_NAME}|\[[0-9A-Fa-f:.]+\]):{_PORT}"
+ADDRESS_EXPECTS = (
+    "must be `host:port` such as `localhost:9020`, without `tcp://` or `udp://`, "
+    "or `[::1]:port`, or `unix:/path`"
+)
 
 # Shortest wait that is still a wait: a timeout of 0 would mean "do not wait".
 _LEAST_S = 0.001
@@ -189,9 +200,25 @@ def reason(fault: BaseException) -> str:
     """Return what went wrong in a few words, without addresses of objects."""
     verify = getattr(fault, "verify_message", None)
     if verify:
-        return f"the server's certificate is not trusted: {verify}"
-    text = getattr(fault, "strerror", None) or str(fault) or type(fault).__name__
-    return one_line(str(text))
+        return f"the server's certificate is not trusted: {verify}{_advice(verify)}"
+    if getattr(fault, "reason", None) in _NO_TLS:
+        return "the server speaks no TLS on this port"
+    text = one_line(str(getattr(fault, "strerror", None) or fault or type(fault).__name__))
+    return f"{text}: no such host" if type(fault).__name__ == "gaierror" else text
+
+
+#: What OpenSSL calls an answer that is no TLS.
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST"})
+
+
+def _advice(verify: str) -> str:
+    """Return which option helps where a certificate is not trusted, if one does."""
+    words = verify.lower()
+    if "expired" in words or "not yet valid" in words:
+        return " (renew it there; compare the clocks)"
+    if "mismatch" in words:
+        return " (see `tls.server_name`)"
+    return " (see `tls.ca_file`)"
 
 
 def one_line(text: str, limit: int = 200) -> str:

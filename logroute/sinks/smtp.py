@@ -5,6 +5,7 @@ of its reads and writes waits for what is left of the attempt, since a server
 that answers one byte a second never exceeds a timeout of single reads.
 """
 
+import base64
 import contextlib
 import email.message
 import email.policy
@@ -88,7 +89,7 @@ def deliver(
         Rejected: a 5xx reply, or the server cannot do what `security` asks for.
     """
     place = str(Address(host, port))
-    with _translated(place, login):
+    with _translated(place, security, login):
         context = tls_context(tls) if security != "none" else None
         session = _Session(local_hostname, timeout)
         try:
@@ -104,35 +105,76 @@ def deliver(
 
 
 @contextlib.contextmanager
-def _translated(place: str, login: tuple[str, str] | None) -> Iterator[None]:
+def _translated(place: str, security: str, login: tuple[str, str] | None) -> Iterator[None]:
     """Turn what smtplib raises into what workers understand."""
     try:
         yield
     except DeliveryError:
         raise
     except smtplib.SMTPResponseException as fault:
-        raise _refusal(place, int(fault.smtp_code), fault.smtp_error, login) from None
+        raise _refusal(place, fault, security, login) from None
     except smtplib.SMTPServerDisconnected as fault:
         raise Retryable(f"{place}: {one_line(str(fault))}") from None
-    except smtplib.SMTPException as fault:  # the server lacks AUTH, SMTPUTF8 ...
+    except smtplib.SMTPNotSupportedError as fault:
+        text = str(fault)
+        if "AUTH" in text:  # many offer it only when encrypted
+            text = "the server offers no login"
+            text += "; use `security: starttls`" if security == "none" else "; remove `username`"
+        raise Rejected(f"{place}: {_clean(text, login)}") from None
+    except smtplib.SMTPException as fault:
         raise Rejected(f"{place}: {_clean(str(fault), login)}") from None
     except UnicodeEncodeError:
         text = "user names, passwords and addresses must be ASCII for this server"
         raise Rejected(f"{place}: {text}") from None
     except OSError as fault:
-        raise Retryable(f"{place}: {reason(fault)}") from fault
+        text = reason(fault)
+        if security == "tls" and "no TLS" in text:
+            text += "; `security: starttls` encrypts after a greeting in clear"
+        raise Retryable(f"{place}: {text}") from fault
+
+
+class _Refused(smtplib.SMTPResponseException):
+    """The server's answer, and what it answers."""
+
+    def __init__(self, code: int, said: bytes, to: str) -> None:
+        super().__init__(code, said)
+        self.to = to
 
 
 def _refusal(
-    place: str, code: int, said: bytes | str, login: tuple[str, str] | None
+    place: str,
+    fault: smtplib.SMTPResponseException,
+    security: str,
+    login: tuple[str, str] | None,
 ) -> DeliveryError:
+    code, said = int(fault.smtp_code), fault.smtp_error
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
     text = f"{place} answered {code} {_clean(text, login)}"
+    if isinstance(fault, _Refused):
+        text += f" (to {fault.to})"
+    text += _advice(code, text, security, login)
     return Rejected(text) if 500 <= code < 600 else Retryable(text)
 
 
+def _advice(code: int, said: str, security: str, login: tuple[str, str] | None) -> str:
+    """Return which option of the handler the answer asks for (RFC 3207, RFC 4954)."""
+    if code == 530 and security == "none" and "tls" in said.lower():
+        return "; set `security: starttls`"
+    if code == 530 and login is None:
+        return "; set `username` and `password`"
+    if code in (534, 535) and login is not None:
+        return "; see `username` and `password`"
+    return ""
+
+
 def _clean(text: str, login: tuple[str, str] | None) -> str:
-    return one_line(scrub(text, login[1:] if login else ()))
+    """Return a server's words without the login, in whatever form it was sent."""
+    if login is None:
+        return one_line(text)
+    user, password = login
+    sent = (f"\0{user}\0{password}", f"{user}\0{user}\0{password}", password)
+    forms = [base64.b64encode(item.encode()).decode() for item in sent if password]
+    return one_line(scrub(text, [*forms, password]))
 
 
 class _Session(smtplib.SMTP):
@@ -191,17 +233,17 @@ class _Session(smtplib.SMTP):
                 raise smtplib.SMTPNotSupportedError("addresses must be ASCII for this server")
             policy = _POLICY.clone(utf8=True)
             options = ["SMTPUTF8", "BODY=8BITMIME"]  # RFC 6531
-        self._expect(self.mail(sender, options), {250})
-        refused = [reply for reply in map(self.rcpt, targets) if reply[0] not in (250, 251)]
+        self._expect(self.mail(sender, options), {250}, f"the sender {sender}")
+        replies = [(*self.rcpt(target), f"the recipient {target}") for target in targets]
+        refused = [reply for reply in replies if reply[0] not in (250, 251)]
         if len(refused) == len(targets):
             # One that may be taken later is reason enough to try them all later.
-            code, said = min(refused)
-            raise smtplib.SMTPResponseException(code, said)
-        self._expect(self.data(envelope.mail.as_bytes(policy=policy)), {250})
+            raise _Refused(*min(refused))
+        self._expect(self.data(envelope.mail.as_bytes(policy=policy)), {250}, "the mail")
 
-    def _expect(self, reply: tuple[int, bytes], good: set[int]) -> None:
+    def _expect(self, reply: tuple[int, bytes], good: set[int], to: str) -> None:
         if reply[0] not in good:
-            raise smtplib.SMTPResponseException(*reply)
+            raise _Refused(*reply, to)
 
     def leave(self) -> None:
         """Say goodbye if there is a moment, and close."""

@@ -19,7 +19,15 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from logroute.sinks import TimeoutSpec, TlsSpec
-from logroute.sinks.net import Address, Deadline, connect, is_loopback, reason, tls_context
+from logroute.sinks.net import (
+    Address,
+    Deadline,
+    connect,
+    is_loopback,
+    one_line,
+    reason,
+    tls_context,
+)
 
 __all__ = ["Answer", "Client"]
 
@@ -34,6 +42,8 @@ class Answer(NamedTuple):
     status: int
     body: bytes
     retry_after_s: float | None
+    #: Scheme and host of a redirect; its path may be a secret.
+    location: str | None = None
 
 
 class Client:
@@ -104,7 +114,8 @@ class Client:
         if len(said) > _MAX_ANSWER:
             response.close()
         wait = _to_seconds(response.headers.get("Retry-After"))
-        return Answer(response.status, said, wait)
+        location = response.headers.get("Location") if 300 <= response.status < 400 else None
+        return Answer(response.status, said, wait, location and _host_of(location))
 
     def close(self) -> None:
         """Close the connection."""
@@ -148,7 +159,21 @@ def _root(fault: BaseException) -> str:
         return "the server closed the connection without an answer"
     if isinstance(fault, OSError):
         return reason(fault)
+    if isinstance(fault, http.client.BadStatusLine):
+        return "no proper answer: the server speaks no HTTP on this port"
     return f"no proper answer ({type(fault).__name__})"
+
+
+def _host_of(location: str) -> str:
+    """Return scheme and host of a redirect, or that it stays on the same server."""
+    try:
+        parts = urllib3.util.parse_url(location)
+    except HTTPError:
+        return "a malformed address"
+    if not parts.host:
+        return "another path there"
+    port = f":{parts.port}" if parts.port else ""
+    return one_line(f"{parts.scheme or 'http'}://{parts.host}{port}")
 
 
 def _to_seconds(value: str | None) -> float | None:

@@ -182,7 +182,7 @@ def test_duplicate_key_names_the_first() -> None:
     ]
     assert [str(item.related[0][1]) for item in found] == ["x:2:5", "x:1:1"]
     assert node is not None
-    assert node.data() == {"a": 1, "b": {"c": 1}}
+    assert node.data() == {"a": 3, "b": {"c": 2}}  # the last one counts, as in PyYAML
 
 
 def test_aliases_share_their_node() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from logroute.config.decode import FAMILIES, decode, top_options
 from logroute.config.nodes import Node, parse
-from logroute.config.schema import plain, validator
+from logroute.config.schema import diagnose, plain, validator
 from logroute.config.source import from_dict
 from logroute.options import options_of
 
@@ -234,6 +234,18 @@ def test_decode_and_schema_agree(document: Any) -> None:
     """Decoding finds a fault of shape if and only if the schema finds an error."""
     decoded, validated = verdicts(document)
     assert bool(decoded) == bool(validated), (decoded, validated, json.dumps(document))
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(documents())
+def test_schema_tells_what_decoding_refuses(document: Any) -> None:
+    """Looking only at the entries that decoding refuses, the schema has words for it."""
+    node, _ = parse(from_dict(document))
+    assert isinstance(node, Node)
+    _, problems = decode(node)
+    told = {item.code for item in diagnose(node)}
+    assert bool(told) == any(problem.is_shape for problem in problems), json.dumps(document)
+    assert all(code.startswith("LR10") for code in told)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))

@@ -12,10 +12,11 @@ __all__ = ["mask_secrets", "render"]
 
 _COLORS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
 _WIDEST = 100
+_LONGEST = 2000
 
-_SENSITIVE = r"""[\w-]*(?:password|passwd|secret|token|api[_-]?key|credential|bearer|dsn)[\w-]*"""
+_SENSITIVE = r"""(?:password|passwd|secret|token|api[_-]?key|credential|bearer|dsn)[\w-]*"""
 _SECRET = re.compile(
-    rf"""(?ix) (?P<key> ["']? {_SENSITIVE} ["']? \s* [:=] \s* )
+    rf"""(?ix) (?P<key> {_SENSITIVE} ["']? \s* [:=] \s* )
     (?P<value> \$\{{[^}}]*\}} | "(?:[^"\\]|\\.)*" | '(?:[^']|'')*' | [^\s,}}\]][^,}}\]\n]* )"""
 )
 _USERINFO = re.compile(r"(?P<key>\w+://)(?P<value>[^/\s@\"']+)(?=@)")
@@ -72,6 +73,8 @@ def _excerpt(
     start = min(span.column - 1, len(line))
     end = span.end_column - 1 if span.end_line == span.line else len(line.rstrip())
     end = max(start + 1, min(end, len(line)))
+    if len(line) > _LONGEST:  # a whole document on one line: the marked part alone
+        line, start, end = _cut_out(line, start, end)
     before, marked, after = _mask_around(line, start, end)
     if _width(before) > _WIDEST - 30:  # keep the marked part in sight
         before = "..." + before[-(_WIDEST - 60) :]
@@ -84,6 +87,13 @@ def _excerpt(
         f"{span.line:>{margin}} | {shown.rstrip()}",
         f"{' ' * margin} | {' ' * _width(before)}{_paint(caret, color, bool(color))}",
     ]
+
+
+def _cut_out(line: str, start: int, end: int) -> tuple[str, int, int]:
+    """Return a piece of a very long line around the marked part, and where that is in it."""
+    low = max(0, start - _LONGEST // 4)
+    piece = line[low : min(end, start + _WIDEST) + _LONGEST // 4]
+    return piece, start - low, min(end - low, start - low + _WIDEST)
 
 
 def _mask_around(line: str, start: int, end: int) -> tuple[str, str, str]:

@@ -1,5 +1,7 @@
 """What every rule may ask: the config, its tree, and what is broken in it."""
 
+from collections.abc import Iterator
+
 from logroute.config.decode import Decoded
 from logroute.config.findings import View, is_inside
 from logroute.config.model import Config
@@ -8,7 +10,10 @@ from logroute.config.shapes import Path
 from logroute.diagnostics import Span
 from logroute.levels import Levels
 
-__all__ = ["Facts", "letter"]
+__all__ = ["MAX_PATTERNS", "Facts", "letter"]
+
+#: Most characters of all regular expressions; compiling takes several microseconds each.
+MAX_PATTERNS = 50_000
 
 
 class Facts:
@@ -20,6 +25,8 @@ class Facts:
         view: the tree with what decoding found.
         levels: the level names that the config knows.
         is_complete: whether all included files were read.
+        patterns: the regular expressions of the routes, as far as they may be compiled.
+        excess_pattern: the first one that may not.
     """
 
     def __init__(self, config: Config, node: Node, found: Decoded, *, is_complete: bool) -> None:
@@ -29,11 +36,26 @@ class Facts:
         self.view = View(node, found)
         self.levels = Levels(config.levels)
         self.is_complete = is_complete
+        self.patterns: list[Node] = []
+        self.excess_pattern: Node | None = None
+        self._find_patterns()
         self._broken = {problem.path for problem in found.problems if problem.is_shape}
+        self._above = {path[:length] for path in self._broken for length in range(len(path) + 1)}
+
+    def _find_patterns(self) -> None:
+        size = 0
+        for route in self.items("routes"):
+            for node in _patterns(route.at(("match",))):
+                if isinstance(node.value, str) and not node.opaque:
+                    size += len(node.value)
+                    if size > MAX_PATTERNS:
+                        self.excess_pattern = node
+                        return
+                    self.patterns.append(node)
 
     def is_broken(self, path: Path) -> bool:
         """Return whether the value at `path`, a part of it or what it is in has the wrong shape."""
-        return is_inside(path, self._broken) or any(at[: len(path)] == path for at in self._broken)
+        return path in self._above or is_inside(path, self._broken)
 
     def section(self, name: str) -> dict[str, Node]:
         """Return the entries of a top-level mapping; none where there is no such mapping."""
@@ -44,6 +66,24 @@ class Facts:
         """Return the items of a top-level list; none where there is no such list."""
         node = self.node.at((name,))
         return node.value if node is not None and isinstance(node.value, list) else []
+
+
+def _patterns(match: Node | None) -> Iterator[Node]:
+    """Yield the patterns of a match and of the matches in it."""
+    if match is None or not isinstance(match.value, dict):
+        return
+    for key, node in match.value.items():
+        if key == "message":
+            yield node
+        elif key == "not":
+            yield from _patterns(node)
+        elif key in ("any", "all") and isinstance(node.value, list):
+            for item in node.value:
+                yield from _patterns(item)
+        elif key == "fields" and isinstance(node.value, dict):
+            for field in node.value.values():
+                if regex := field.at(("regex",)):
+                    yield regex
 
 
 def letter(node: Node, offset: int) -> Span:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from logroute.config.decode import is_foreign
 from logroute.config.model import Foreign
 from logroute.config.nodes import Node, shown
-from logroute.config.rules.facts import Facts, letter
+from logroute.config.rules.facts import MAX_PATTERNS, Facts, letter
 from logroute.diagnostics import Diagnostic, error
 
 __all__ = ["bad_formats", "bad_patterns"]
@@ -24,28 +24,11 @@ def bad_patterns(facts: Facts) -> Iterator[Diagnostic]:
     Escape what is meant literally: `"user \\\\(deleted"`, or in single quotes
     `'user \\(deleted'`.
     """
-    for route in facts.items("routes"):
-        for node in _patterns(route.at(("match",))):
-            if isinstance(node.value, str) and not node.opaque:
-                yield from _compile(node)
-
-
-def _patterns(match: Node | None) -> Iterator[Node]:
-    """Yield the patterns of a match and of the matches in it."""
-    if match is None or not isinstance(match.value, dict):
-        return
-    for key, node in match.value.items():
-        if key == "message":
-            yield node
-        elif key == "not":
-            yield from _patterns(node)
-        elif key in ("any", "all") and isinstance(node.value, list):
-            for item in node.value:
-                yield from _patterns(item)
-        elif key == "fields" and isinstance(node.value, dict):
-            for field in node.value.values():
-                if regex := field.at(("regex",)):
-                    yield regex
+    for node in facts.patterns:
+        yield from _compile(node)
+    if facts.excess_pattern is not None:
+        message = f"the patterns are longer than {MAX_PATTERNS} characters in all"
+        yield error("LR403", message, facts.excess_pattern.span)
 
 
 def _compile(node: Node) -> Iterator[Diagnostic]:

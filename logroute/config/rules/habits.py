@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from logroute.config.findings import tell
 from logroute.config.rules.facts import Facts
-from logroute.diagnostics import Diagnostic
+from logroute.diagnostics import Diagnostic, error
 
 __all__ = ["not_yet_available", "truthy_text", "unknown_stdlib_keys"]
 
@@ -21,7 +21,11 @@ def not_yet_available(facts: Facts) -> Iterator[Diagnostic]:
 
     Leave the key out, or wait for the version that has it.
     """
-    return _told(facts, "LR190")
+    yield from _told(facts, "LR190")
+    for path in [("queue",), *(("handlers", name, "queue") for name in facts.config.handlers)]:
+        overflow = facts.node.at((*path, "overflow"))
+        if overflow is not None and overflow.value == "spool":
+            yield error("LR190", "`overflow: spool` is not yet available", overflow.span)
 
 
 def unknown_stdlib_keys(facts: Facts) -> Iterator[Diagnostic]:

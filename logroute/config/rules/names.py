@@ -8,7 +8,7 @@ from logroute.config.nodes import Node, shown
 from logroute.config.rules.facts import Facts
 from logroute.config.shapes import Path
 from logroute.diagnostics import Diagnostic, Severity, Span, warning
-from logroute.hints import nearest, suggest
+from logroute.hints import nearest
 from logroute.options import VEIL, Name
 
 __all__ = ["undefined_names", "unused_definitions"]
@@ -51,7 +51,7 @@ def undefined_names(facts: Facts) -> Iterator[Diagnostic]:
             "LR201",
             f"{part} `{VEIL if name in secrets else shown(name)}` is not defined{more}",
             spans[0],
-            suggest(name, facts.section(f"{part}s")) or f"define it under `{part}s`",
+            facts.view.suggest(name, facts.section(f"{part}s")) or f"define it under `{part}s`",
             tuple(("used here too", span) for span in spans[1 : _SHOWN_USES + 1]),
         )
 
@@ -95,9 +95,9 @@ def unused_definitions(facts: Facts) -> Iterator[Diagnostic]:
         return
     used = {(part, name) for part, name, _ in _references(facts)}
     # a misspelt name has been told; what it was likely meant to be is not unused
-    for part, name in sorted(used):
-        if name not in facts.section(f"{part}s"):
-            used.add((part, nearest(name, facts.section(f"{part}s")) or name))
+    unknown = [(part, name) for part, name in used if name not in facts.section(f"{part}s")]
+    for part, name in sorted(unknown)[:_SHOWN_USES]:
+        used.add((part, nearest(name, list(facts.section(f"{part}s"))[:500]) or name))
     used |= _loosely_used(facts)
     for part in _PARTS:
         section = facts.node.at((f"{part}s",))

@@ -26,6 +26,7 @@ __all__ = ["unreachable_routes"]
 _CHILD = ".\0"
 _STRANGER = "\0"
 # The check is left unfinished rather than slow; that only hides warnings.
+_MOST_ROUTES = 1000
 _MOST_STEPS = 150_000
 _COST_OF_ASKING = 16
 _SHOWN_COVERS = 3
@@ -105,7 +106,9 @@ def _routes(facts: Facts) -> Iterator[_Route]:
     nodes, specs = facts.items("routes"), facts.config.routes or ()
     if len(nodes) != len(specs):
         return  # some are no routes at all
-    for position, (spec, node) in enumerate(zip(specs, nodes, strict=True)):
+    if facts.excess_pattern is not None:
+        return  # compiling it could take for ever
+    for position, (spec, node) in enumerate(zip(specs[:_MOST_ROUTES], nodes, strict=False)):
         try:
             yield _Route(facts, position, spec, node)
         except (ValueError, re.error, OverflowError, RecursionError):
