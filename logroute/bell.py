@@ -6,7 +6,6 @@ wait: a second release raises, and that is ignored.
 """
 
 import _thread
-import contextlib
 
 __all__ = ["ASLEEP", "AWAKE", "LINGERING", "Bell"]
 
@@ -48,7 +47,15 @@ class Bell:
         self.state = AWAKE
 
     def ring(self) -> None:
-        """Wake the sleeper; never waits."""
-        self.state = AWAKE
-        with contextlib.suppress(RuntimeError):  # rung already
-            self._lock.release()
+        """Wake the sleeper; never waits.
+
+        The state changes before the release, never after: after it the sleeper may
+        have dozed off again. Nothing lies between the two where a signal's handler
+        could raise, else a Ctrl-C would leave a sleeper that looks awake.
+        """
+        release = self._lock.release
+        try:
+            self.state = AWAKE
+            release()
+        except RuntimeError:  # rung already
+            return

@@ -40,6 +40,8 @@ NAMES = {
     "LR303": "bad-level-range",
     "LR403": "bad-regex",
     "LR405": "bad-format",
+    "LR611": "not-a-variable",
+    "LR704": "credentials-without-tls",
     "LR901": "unknown-stdlib-key",
     "LR902": "truthy-text",
     "LR903": "cannot-build",

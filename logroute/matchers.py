@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NamedTuple
 
 from logroute.levels import Levels, LevelSet
-from logroute.options import EMPTY, Level, Opt, Parsed, Spec
+from logroute.options import EMPTY, Level, Opt, Spec
 from logroute.records import exception_names, message_of
+from logroute.shapes import Parsed
 
 __all__ = ["Condition", "FieldSpec", "MatchSpec", "Matcher", "Probe", "compile_match"]
 

@@ -5,6 +5,7 @@
 
 import contextvars
 import datetime as dt
+import functools
 import logging
 import traceback
 from collections.abc import Iterator, Mapping
@@ -13,10 +14,12 @@ from typing import Any
 __all__ = [
     "bind",
     "bound",
+    "copy_of",
     "exception_names",
     "exception_text",
     "extras",
     "freeze",
+    "level_of",
     "message_of",
     "unbind",
 ]
@@ -51,33 +54,92 @@ def bound() -> Mapping[str, Any]:
     return _bound.get({})
 
 
+_Record = logging.LogRecord
+_new_record = _Record.__new__
+
+
 def freeze(record: logging.LogRecord) -> logging.LogRecord:
     """Return a copy of `record` that later changes of its arguments cannot reach.
 
     Arguments that are not plain immutables are rendered into the message at
     once; a `__str__` that raises leaves a message that says so.
     """
-    frozen: logging.LogRecord = logging.LogRecord.__new__(type(record))
-    values = frozen.__dict__
-    values.update(record.__dict__)
+    if type(record) is _Record:  # as nearly every record; a call costs too
+        frozen = _new_record(_Record)
+        values = frozen.__dict__
+        values.update(record.__dict__)
+    else:
+        frozen = copy_of(record)
+        values = frozen.__dict__
     fields = _bound.get(None)
     if fields:
         for name, value in fields.items():
             values.setdefault(name, value)
     args = record.args
-    if args and not _is_frozen(args):
-        values["msg"] = message_of(record)
-        values["args"] = None
-    elif type(record.msg) is not str:
-        values["msg"] = message_of(record)
+    if (args and not _is_frozen(args)) or type(record.msg) is not str:
+        frozen = _rendered(frozen, message_of(record))
+        values = frozen.__dict__
     if len(values) > _PLAIN_SIZE:
         _freeze_extras(values)
     return frozen
 
 
+def copy_of(record: logging.LogRecord) -> logging.LogRecord:
+    """Return a record of the same class with the same attributes."""
+    cls: Any = type(record)
+    copied: logging.LogRecord = logging.LogRecord.__new__(cls)
+    copied.__dict__.update(record.__dict__)
+    if cls is not logging.LogRecord:
+        for name in _slots(cls):
+            if hasattr(record, name):
+                object.__setattr__(copied, name, getattr(record, name))
+    return copied
+
+
+@functools.cache
+def _slots(cls: type) -> tuple[str, ...]:
+    found: list[str] = []
+    for base in cls.__mro__:
+        names = base.__dict__.get("__slots__", ())
+        found += [names] if isinstance(names, str) else names
+    return tuple(name for name in found if name not in ("__dict__", "__weakref__"))
+
+
+def _rendered(record: logging.LogRecord, text: str) -> logging.LogRecord:
+    """Return `record`, a copy, with `text` for its message, whatever its class."""
+    cls: Any = type(record)
+    if cls is not logging.LogRecord and _has_own_message(cls):
+        try:
+            record.__class__ = _finished(cls)
+        except Exception:  # a class that cannot be derived from or exchanged
+            record = logging.makeLogRecord(record.__dict__)
+    record.__dict__["msg"] = text
+    record.__dict__["args"] = None
+    return record
+
+
+@functools.cache
+def _has_own_message(cls: Any) -> bool:
+    if cls.getMessage is not logging.LogRecord.getMessage:
+        return True
+    return hasattr(cls, "msg") or hasattr(cls, "args")  # properties
+
+
+@functools.cache
+def _finished(cls: type) -> type:
+    """Return a subclass of a record class whose message is made already.
+
+    The class may read `msg` and `args` in its own way ("{}".format), or not at
+    all; a message that is made must not be made again.
+    """
+    return type(
+        cls.__name__, (cls,), {"__slots__": (), "getMessage": lambda self: self.__dict__["msg"]}
+    )
+
+
 _PLAIN_NAMES = list(logging.makeLogRecord({}).__dict__)
 _PLAIN_SIZE = len(_PLAIN_NAMES)
-_MUTABLE = (list, dict, set, bytearray)
+_MUTABLE = (list, dict, set, bytearray, tuple)
 
 
 def _freeze_extras(values: dict[str, Any]) -> None:
@@ -107,6 +169,8 @@ def _snapshot(value: Any, depth: int, done: dict[int, Any]) -> Any:
             items = done[id(value)] = []
             items += [_snapshot(item, depth - 1, done) for item in value]
             return items
+        if type(value) is tuple:
+            return tuple(_snapshot(item, depth - 1, done) for item in value)
         if isinstance(value, set | bytearray):
             return type(value)(value)
     except Exception:  # another thread changes it right now, or a subclass objects
@@ -136,6 +200,12 @@ def message_of(record: logging.LogRecord) -> str:
         except Exception:
             template = f"<{type(record.msg).__name__}>"
         return f"<unformattable: {type(fault).__name__}> {template}"
+
+
+def level_of(record: logging.LogRecord) -> int:
+    """Return the level for queues to compare; records made by hand may have none."""
+    levelno: Any = record.levelno
+    return levelno if isinstance(levelno, int) else 0
 
 
 def extras(record: logging.LogRecord) -> Iterator[tuple[str, Any]]:

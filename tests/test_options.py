@@ -5,23 +5,8 @@ from typing import Annotated, ClassVar, Literal
 
 import pytest
 
-from logroute.options import (
-    EMPTY,
-    Choice,
-    Duration,
-    Either,
-    Flag,
-    Level,
-    Many,
-    Nested,
-    Opt,
-    Parsed,
-    Size,
-    Spec,
-    Table,
-    Text,
-    options_of,
-)
+from logroute.options import EMPTY, Duration, Level, Opt, Size, Spec, options_of
+from logroute.shapes import Choice, Either, Flag, Many, Nested, Parsed, Table, Text
 
 
 class Inner(Spec):

@@ -23,6 +23,7 @@ from logroute.errors import ConfigError
 from logroute.formatters import KINDS as FORMATTERS
 from logroute.levels import Levels
 from logroute.matchers import compile_match
+from logroute.records import copy_of
 from logroute.sinks import Encoder, Format, Sink, SinkSpec
 
 if TYPE_CHECKING:
@@ -50,8 +51,32 @@ def build(config: Config, node: Node, imports: str | Sequence[str] = "any") -> B
     Raises:
         ConfigError: a foreign part cannot be built; nothing has changed then.
     """
+    forget_levels = _add_levels(config.levels)
     builder = _Builder(config, node, imports)
-    return Built(builder.runtime(), builder.levels, builder.filters)
+    try:
+        return Built(builder.runtime(), builder.levels, builder.filters)
+    except BaseException:
+        builder.give_up()
+        forget_levels()
+        raise
+
+
+def _add_levels(levels: Mapping[str, int]) -> Callable[[], None]:
+    """Tell stdlib the names of `levels`; return what takes them back."""
+    tables: list[tuple[dict[Any, Any], Any, Any]] = []
+    for name, number in levels.items():
+        tables.append((logging._levelToName, number, logging._levelToName.get(number)))
+        tables.append((logging._nameToLevel, name, logging._nameToLevel.get(name)))
+        logging.addLevelName(number, name)
+
+    def forget() -> None:
+        for table, key, former in reversed(tables):
+            if former is None:
+                table.pop(key, None)
+            else:
+                table[key] = former
+
+    return forget
 
 
 def route_table(config: Config, levels: Levels) -> RouteTable:
@@ -84,8 +109,6 @@ class _Builder:
     def __init__(self, config: Config, node: Node, imports: str | Sequence[str]) -> None:
         self.config = config
         self.levels = Levels(config.levels)
-        for name, number in config.levels.items():
-            logging.addLevelName(number, name)
         self.filters: dict[str, Any] = {}
         self._node = node
         self._imports = imports
@@ -93,6 +116,12 @@ class _Builder:
         self._formats: dict[str, tuple[logging.Formatter, bool]] = {}
         self._notices = Notices()
         self._own_threads: set[int] = set()
+        self._workers: list[Worker] = []
+
+    def give_up(self) -> None:
+        """Close what was built: foreign handlers open files as they are made."""
+        for worker in self._workers:
+            worker.close_sink(0)
 
     @property
     def _foreign(self) -> "ForeignParts":
@@ -123,7 +152,9 @@ class _Builder:
         for name in later:  # they refer to handlers that stand now
             for other, face in runtime.handlers.items():
                 self._foreign.share("handlers", other, face)
-            self._add(runtime, name, self._worker(name, self.config.handlers[name]))
+            worker = self._worker(name, self.config.handlers[name])
+            worker.feeds_others = True
+            self._add(runtime, name, worker)
         return runtime
 
     def _in_order(self) -> tuple[list[str], list[str]]:
@@ -143,6 +174,8 @@ class _Builder:
             filter = self.filters[filter_name]
             if not _is_ours(self.config.filters[filter_name]):
                 face.addFilter(filter)
+        if isinstance(spec.sink, Foreign):
+            self._foreign.lend(name, face)
         runtime.handlers[name] = face
 
     def _build_formatters(self) -> None:
@@ -205,7 +238,7 @@ class _Builder:
             name,
             spec,
             lambda: sink,
-            lambda record: record,
+            copy_of,  # other handlers' threads format the same record meanwhile
             is_networked=not sink.is_local,
         )
 
@@ -226,7 +259,7 @@ class _Builder:
             for filter_name in spec.filters
             if _is_ours(self.config.filters[filter_name])
         ]
-        return Worker(
+        worker = Worker(
             name,
             Queue(queue, overflow),
             make_sink,
@@ -238,6 +271,8 @@ class _Builder:
             is_networked=is_networked,
             **more,
         )
+        self._workers.append(worker)
+        return worker
 
     def _format(self, name: str | None, default: str) -> tuple[Format, bool]:
         if name is not None:

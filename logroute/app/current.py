@@ -4,14 +4,17 @@ Everything heavy is imported by the function that needs it.
 """
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from logroute.errors import ConfigError
 
 if TYPE_CHECKING:
+    from logroute.app.build import Built
     from logroute.app.tree import Tree
     from logroute.config.model import Config
+    from logroute.config.nodes import Node
     from logroute.diagnostics import Diagnostic
     from logroute.engine.runtime import Runtime
 
@@ -22,6 +25,17 @@ Source = str | os.PathLike[str] | Mapping[str, Any]
 _current: "Runtime | None" = None
 _tree: "Tree | None" = None
 _current_config: "Config | None" = None
+_built: "Built | None" = None
+#: Held while the loggers change over; never by a thread that only logs.
+_changing = threading.RLock()
+
+
+def _forget_lock() -> None:
+    global _changing
+    _changing = threading.RLock()  # the thread that held it is not in a forked child
+
+
+os.register_at_fork(after_in_child=_forget_lock)
 
 
 def configure(
@@ -49,8 +63,6 @@ def configure(
         ConfigError: the config cannot be used, with every fault in it; what ran
             before goes on running.
     """
-    global _current, _current_config
-    from logroute.app.build import build
     from logroute.config.load import load as load_config
 
     if watch:
@@ -60,24 +72,40 @@ def configure(
         raise ConfigError(loaded.diagnostics)
     if loaded.config.incremental:
         return _apply_incremental(loaded.node.data(legacy=True))
-    before = current()
-    if before is not None and loaded.config == _current_config:
-        return before
-    runtime, levels, filters = build(loaded.config, loaded.node, imports)
-    _tree_of_loggers().attach(runtime, loaded.config, levels, filters)
-    runtime.on_shutdown(lambda: _detach(runtime))
-    _current, _current_config = runtime, loaded.config
-    if before is not None:
+    with _changing:
+        before = current()
+        runtime = _replace(loaded.config, loaded.node, imports)
+    if before is not None and before is not runtime:
         before.shutdown()
+    return runtime
+
+
+def _replace(config: "Config", node: "Node", imports: str | Sequence[str]) -> "Runtime":
+    """Build and attach the runtime of `config`, unless it runs already."""
+    global _current, _current_config, _built
+    from logroute.app.build import build
+
+    tree = _tree_of_loggers()
+    if _built is not None and config == _current_config:
+        if not tree.is_whole():  # basicConfig(force=True), or the like, took us off
+            tree.attach(_built.runtime, config, _built.levels, _built.filters)
+        return _built.runtime
+    built = build(config, node, imports)
+    runtime = built.runtime
+    tree.attach(runtime, config, built.levels, built.filters)
+    runtime.publish()
+    runtime.on_shutdown(lambda: _detach(runtime))
+    _current, _current_config, _built = runtime, config, built
     return runtime
 
 
 def _detach(runtime: "Runtime") -> None:
     """Bring the loggers back, unless another runtime has taken over."""
-    global _current, _current_config
-    if _current is runtime:
-        _tree_of_loggers().detach()
-        _current = _current_config = None
+    global _current, _current_config, _built
+    with _changing:
+        if _current is runtime:
+            _tree_of_loggers().detach()
+            _current = _current_config = _built = None
 
 
 def _tree_of_loggers() -> "Tree":
@@ -133,7 +161,7 @@ def dictConfig(config: Mapping[str, Any]) -> None:  # noqa: N802  (stdlib's name
 
 def _has_key_of_ours(config: Mapping[str, Any]) -> bool:
     from logroute.config.decode import is_ours
-    from logroute.config.nodes import parse
+    from logroute.config.parse import parse
     from logroute.config.source import from_dict
 
     if not isinstance(config, Mapping):

@@ -43,6 +43,12 @@ class ForeignParts:
             self._config[family] = {}
         self._config[family][name] = part
 
+    def lend(self, name: str, face: logging.Handler) -> None:
+        """Give the face of a handler what applications look for on it."""
+        built = self._config["handlers"][name]
+        if isinstance(built, Listener):
+            face.listener = built  # type: ignore[attr-defined]
+
     def formatter(self, name: str, entry: Mapping[str, object]) -> logging.Formatter:
         """Build a formatter.
 
@@ -67,7 +73,20 @@ class ForeignParts:
             ConfigError: it cannot be built.
         """
         plain = {key: value for key, value in entry.items() if key not in ("level", "filters")}
+        if _has_listener(plain):
+            return self._listener(name, plain)
         built: logging.Handler = self._build("handlers", name, plain)
+        _disown(built)
+        return built
+
+    def _listener(self, name: str, entry: Mapping[str, Any]) -> "Listener":
+        self._refuse_imports("handlers", name, entry)
+        handlers = self._config["handlers"]
+        built = Listener([handlers[other] for other in entry["handlers"]])
+        if entry.get("formatter"):
+            built.setFormatter(self._config["formatters"][entry["formatter"]])
+        _disown(built)
+        self.share("handlers", name, built)
         return built
 
     def _build(self, family: str, name: str, entry: Mapping[str, object]) -> Any:
@@ -114,6 +133,50 @@ class ForeignParts:
         elif isinstance(cause, TypeError):
             help = "compare the keys with the arguments of the class"
         return error("LR903", message, self._span(family, name), help)
+
+
+class Listener(logging.Handler):
+    """A `QueueHandler` with `handlers`, and the listener that would feed them.
+
+    Each handler of ours has a queue and a thread of its own already, so this one
+    only passes the records on, those that the handler's level lets through.
+    """
+
+    def __init__(self, handlers: Sequence[logging.Handler]) -> None:
+        """Pass records on to `handlers`."""
+        super().__init__()
+        self.handlers = tuple(handlers)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass `record` on, formatted where a formatter is set, as QueueHandler does."""
+        if self.formatter is not None:
+            record.msg = record.message = self.format(record)
+            record.args = record.exc_info = record.exc_text = record.stack_info = None
+        for handler in self.handlers:
+            if record.levelno >= handler.level:
+                handler.handle(record)
+
+    def start(self) -> None:
+        """Do nothing, as applications that call ``handler.listener.start()`` may."""
+
+    def stop(self) -> None:
+        """Do nothing: what is queued is delivered."""
+
+
+def _has_listener(entry: Mapping[str, Any]) -> bool:
+    """Return whether an entry is a QueueHandler that names the handlers behind its queue."""
+    return entry.get("class") == "logging.handlers.QueueHandler" and "handlers" in entry
+
+
+def _disown(handler: logging.Handler) -> None:
+    """Strike `handler` off stdlib's list of those to flush and close.
+
+    Its worker does that, in its own thread; stdlib would do it in another, at any
+    later `dictConfig`, and wait for ever at exit for a handler that hangs.
+    """
+    for reference in list(logging._handlerList):  # type: ignore[attr-defined]
+        if reference() is handler:
+            logging._removeHandlerRef(reference)  # type: ignore[attr-defined]
 
 
 def _make_parent(path: object, fault: FileNotFoundError) -> bool:

@@ -6,7 +6,7 @@ nor we made (pytest's caplog, an agent's) stay where they are.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from logroute.config.model import Config, LoggerSpec
@@ -43,13 +43,14 @@ class Tree:
     def __init__(self) -> None:
         """Start with nothing changed."""
         self._before: dict[str, _Before] = {}
+        self._faces: dict[str, RouteHandler] = {}
         self._disabled: list[logging.Logger] = []
 
     def attach(
         self, runtime: Runtime, config: Config, levels: Levels, filters: Mapping[str, Any]
     ) -> None:
         """Let records flow from the loggers into `runtime`."""
-        faces = self._faces(runtime, config)
+        faces = self._faces = _faces(runtime, config)
         specs = dict(config.loggers)
         if config.root is not None:
             specs["root"] = config.root
@@ -58,38 +59,25 @@ class Tree:
             before = self._before.get(name)
             if before is None:
                 before = self._before[name] = _Before(_logger(name))
-            _apply(before, faces.get(name), specs.get(name, _NOTHING), levels, filters)
+            spec = specs.get(name, _NOTHING)
+            _apply(before, faces.get(name), spec, levels, filters, runtime.count_fault)
         for name in [name for name in self._before if name not in touched]:
             _restore(self._before.pop(name))
         self._enable_again()
         if config.disable_existing_loggers:
             self._disable_others(set(config.loggers))
 
+    def is_whole(self) -> bool:
+        """Return whether all our faces are still where we put them."""
+        return all(face in _logger(name).handlers for name, face in self._faces.items())
+
     def detach(self) -> None:
         """Bring every logger back to what it was."""
         for before in self._before.values():
             _restore(before)
         self._before.clear()
+        self._faces = {}
         self._enable_again()
-
-    @staticmethod
-    def _faces(runtime: Runtime, config: Config) -> dict[str, RouteHandler]:
-        """Return a new face for each logger where records must be met."""
-        lower = [name for name, spec in config.loggers.items() if spec.handlers]
-        names = list(lower)
-        takes_root = config.root is not None and bool(config.root.handlers)
-        if takes_root or config.routes is not None or config.unmatched is not None:
-            names.append("root")
-        return {
-            name: RouteHandler(
-                runtime,
-                name,
-                has_lower=bool(lower)
-                if name == "root"
-                else any(other.startswith(f"{name}.") for other in lower),
-            )
-            for name in names
-        }
 
     def _disable_others(self, named: set[str]) -> None:
         for name, logger in list(logging.root.manager.loggerDict.items()):
@@ -106,6 +94,25 @@ class Tree:
         self._disabled.clear()
 
 
+def _faces(runtime: Runtime, config: Config) -> dict[str, RouteHandler]:
+    """Return a new face for each logger where records must be met."""
+    lower = [name for name, spec in config.loggers.items() if spec.handlers]
+    names = list(lower)
+    takes_root = config.root is not None and bool(config.root.handlers)
+    if takes_root or config.routes is not None or config.unmatched is not None:
+        names.append("root")
+    return {
+        name: RouteHandler(
+            runtime,
+            name,
+            has_lower=bool(lower)
+            if name == "root"
+            else any(other.startswith(f"{name}.") for other in lower),
+        )
+        for name in names
+    }
+
+
 def _logger(name: str) -> logging.Logger:
     return logging.getLogger() if name == "root" else logging.getLogger(name)
 
@@ -116,6 +123,7 @@ def _apply(
     spec: LoggerSpec,
     levels: Levels,
     filters: Mapping[str, Any],
+    count_fault: Callable[[BaseException], None],
 ) -> None:
     logger = before.logger
     kept: list[logging.Handler] = []
@@ -132,7 +140,9 @@ def _apply(
     if logger is not logging.root:
         logger.propagate = spec.propagate is not False
     logger.disabled = False
-    logger.filters = before.filters + [_as_logger_filter(filters[name]) for name in spec.filters]
+    logger.filters = before.filters + [
+        _as_logger_filter(filters[name], count_fault) for name in spec.filters
+    ]
 
 
 def _restore(before: _Before) -> None:
@@ -145,13 +155,20 @@ def _restore(before: _Before) -> None:
     logger.filters = before.filters
 
 
-def _as_logger_filter(filter: Any) -> Any:
-    """Return a filter as loggers take it: ours change the record in place."""
+def _as_logger_filter(filter: Any, count_fault: Callable[[BaseException], None]) -> Any:
+    """Return a filter as loggers take it: ours change the record in place.
+
+    One of ours that fails drops the record, which may be full of secrets still.
+    """
     if hasattr(filter, "filter"):
         return filter
 
     def apply(record: logging.LogRecord) -> bool:
-        changed = filter(record)
+        try:
+            changed = filter(record)
+        except Exception as fault:
+            count_fault(fault)
+            return False
         if not changed:
             return False
         if isinstance(changed, logging.LogRecord) and changed is not record:

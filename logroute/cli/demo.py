@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from logroute.app.build import route_table
@@ -159,6 +159,10 @@ def _cell(wanted: list[int], arrived: list[int]) -> str:
     return f"{got} of {len(wanted)}" if wanted else "-"
 
 
+def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+
+
 def _report(
     runtime: Runtime,
     promised: Promised,
@@ -169,17 +173,18 @@ def _report(
     """Print the two tables; return 0 where they agree."""
     agrees = settled
     print("\narrived of promised, by level")
-    heads = "".join(f"{level:>12}" for level in LEVELS)
-    print(f"{'handler':<10} {'over':<5}{heads}{'all':>12}")
+    rows = {}
+    for name, numbers in promised.items():
+        at_level = [[n for n, at in numbers.items() if at == level] for level in LEVELS]
+        cells = [_cell(wanted, arrived[name]) for wanted in at_level]
+        rows[name] = [*cells, f"{len(arrived[name])} of {len(numbers)}"]
+    heads = (*LEVELS, "all")
+    widths = [max(map(len, column)) + 2 for column in zip(heads, *rows.values(), strict=True)]
+    print(f"{'handler':<10} {'over':<5}{_row(heads, widths)}")
     for name, numbers in promised.items():
         same = sorted(numbers) == sorted(arrived[name])
         agrees = agrees and same
-        cells = [
-            _cell([n for n, at in numbers.items() if at == level], arrived[name])
-            for level in LEVELS
-        ]
-        cells.append(f"{len(arrived[name])} of {len(numbers)}")
-        row = "".join(f"{cell:>12}" for cell in cells)
+        row = _row(rows[name], widths)
         print(f"{name:<10} {SERVERS.get(name, '?'):<5}{row}{'' if same else '  DIFFERENT'}")
     print(f"\n{'ledger':<10} {'enqueued':>9} {'delivered':>10} {'dropped':>8} {'waiting':>8}")
     for name, counts in runtime.stats()["handlers"].items():

@@ -78,7 +78,7 @@ def make_record(options: argparse.Namespace, levels: Levels) -> logging.LogRecor
 
 def _scalar(text: str) -> Any:
     """Return a field's value as a file would have it: 3 is a number, true a boolean."""
-    from logroute.config.nodes import parse
+    from logroute.config.parse import parse
     from logroute.config.source import from_text
 
     node, diagnostics = parse(from_text(text))

@@ -23,9 +23,10 @@ from logroute.config.model import (
     StdHandlerSpec,
 )
 from logroute.config.nodes import Node
-from logroute.config.shapes import BAD, Path, Problem, Site, read_value, stand_in, typed
+from logroute.config.readers import BAD, Path, Problem, Site, read_value, stand_in, typed
 from logroute.kinds import KindTable
-from logroute.options import EMPTY, Flag, Option, Spec, options_of
+from logroute.options import EMPTY, Option, Spec, options_of
+from logroute.shapes import Flag
 
 __all__ = [
     "FAMILIES",
@@ -202,7 +203,11 @@ class Walk:
             option = options.get(key)
             if option is not None:
                 self.option(option, node, (*path, key), values)
-            elif key not in skip:
+                continue
+            meant = options.get(key.partition(":")[0])  # `{password:x}` is one key
+            if meant is not None and meant.secret:
+                self.secrets.add((*path, key))
+            if key not in skip:
                 code = "LR901" if spec.lenient else "LR101"
                 self.fault((*path, key), "unknown key", code, of_key=True)
         for key, option in options.items():

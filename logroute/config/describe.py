@@ -23,7 +23,8 @@ from logroute.config.model import (
     StdFormatterSpec,
     StdHandlerSpec,
 )
-from logroute.options import (
+from logroute.options import Option, Spec, options_of
+from logroute.shapes import (
     DURATION,
     SIZE,
     Anything,
@@ -34,15 +35,12 @@ from logroute.options import (
     Name,
     Nested,
     Number,
-    Option,
     Parsed,
     Part,
     Shape,
-    Spec,
     Table,
     Text,
     Truth,
-    options_of,
 )
 from logroute.units import format_duration
 

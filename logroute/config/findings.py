@@ -11,7 +11,8 @@ from itertools import islice
 from logroute.config.decode import STDLIB_KEYS, Decoded, top_options
 from logroute.config.model import LoggerSpec, StdFilterSpec, StdFormatterSpec
 from logroute.config.nodes import Node, shown
-from logroute.config.shapes import Path, Problem
+from logroute.config.readers import Path, Problem
+from logroute.config.slips import odd_character, slip_at, variable_cure
 from logroute.diagnostics import Diagnostic, Span, error, warning
 from logroute.hints import OPTION_SYNONYMS, nearest, suggest
 from logroute.options import VEIL, options_of
@@ -63,6 +64,9 @@ class View:
         self, word: str, names: Iterable[str], synonyms: Mapping[str, str] | None = None
     ) -> str | None:
         """Return what was likely meant; of a hopeless file only the first times."""
+        odd = odd_character(word)
+        if odd is not None:
+            return odd
         self._suggestions += 1
         if self._suggestions > _MAX_SUGGESTIONS:
             return None
@@ -137,8 +141,13 @@ def unknown_key(
     """Say that a key means nothing where it is, and which one was likely meant."""
     key = str(path[-1])
     known = [name for name in candidates if name != "$schema"]
-    cure = view.suggest(key, known, OPTION_SYNONYMS)
-    message = f"unknown key `{shown(key)}`{inside(path[:-1])}"
+    slip = slip_at(view, path, known)
+    if slip is None:
+        name, cure = shown(key), view.suggest(key, known, OPTION_SYNONYMS)
+    else:
+        name, cure = slip.name, slip.help
+        path = (*path[:-1], slip.key)
+    message = f"unknown key `{name}`{inside(path[:-1])}"
     span = view.place(path, of_key=True)
     if code == "LR901":
         return warning(code, f"{message}; the standard library passes over it", span, cure)
@@ -195,8 +204,15 @@ def _truthy_text(view: View, problem: Problem) -> Diagnostic:
     )
 
 
+def _no_variable(view: View, problem: Problem) -> Diagnostic:
+    message = f"{subject(problem.path)} {problem.message}"
+    cure = variable_cure(view, problem.path)
+    return warning(problem.code, message, view.place(problem.path), cure)
+
+
 _SPECIAL: Mapping[str, Callable[[View, Problem], Diagnostic]] = {
     "LR190": _planned,
+    "LR611": _no_variable,
     "LR901": _ignored_key,
     "LR902": _truthy_text,
 }

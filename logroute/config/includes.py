@@ -7,7 +7,8 @@ keep the place they came from. Runs in whatever thread loads a config.
 import os
 from collections.abc import Sequence
 
-from logroute.config.nodes import Budget, Node, parse, shown
+from logroute.config.nodes import Budget, Node, shown
+from logroute.config.parse import parse
 from logroute.config.source import CANNOT_READ, MAX_BYTES, Source, read_path
 from logroute.diagnostics import Diagnostic, Span, error
 from logroute.hints import suggest

@@ -10,11 +10,12 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from logroute.config import decode, nodes, source
+from logroute.config import decode, source
 from logroute.config.expand import expand
 from logroute.config.findings import View, in_order, tell
 from logroute.config.model import Config
 from logroute.config.nodes import Node
+from logroute.config.parse import parse
 from logroute.config.rules import check_rules
 from logroute.config.source import Source
 from logroute.diagnostics import Diagnostic, Severity
@@ -68,7 +69,7 @@ def load(
         origin, found = source.read(what)  # type: ignore[assignment]
     if origin is None:
         return Loaded(None, tuple(found), None, None)
-    root, faults = nodes.parse(origin)
+    root, faults = parse(origin)
     found += faults
     if root is None:
         return Loaded(None, tuple(in_order(found)), None, origin)

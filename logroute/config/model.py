@@ -20,20 +20,15 @@ from logroute.formatters import FormatterSpec
 from logroute.matchers import MatchSpec
 from logroute.options import (
     EMPTY,
-    LEVEL,
     Duration,
-    Either,
     FilterName,
     FormatterName,
     HandlerName,
     Level,
-    Nested,
     Opt,
-    Part,
     Spec,
-    Table,
-    Truth,
 )
+from logroute.shapes import LEVEL, Either, Nested, Part, Table, Truth
 from logroute.sinks import SinkSpec
 
 __all__ = [

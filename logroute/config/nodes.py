@@ -1,22 +1,17 @@
-"""The tree of a config: plain values that know their place.
+"""The tree of a config: plain values that know their place, and its limits.
 
-`parse` builds it from YAML, JSON or TOML text or from a dict, under limits that
-hold while it reads, and turns every fault of the text into a diagnostic. Runs
-in whatever thread loads a config.
+`parse.py` builds it. Runs in whatever thread loads a config.
 """
 
-import gc
 import re
-from collections.abc import Iterable, Mapping
-from datetime import date
+from collections.abc import Iterable
 from typing import Any
 
 from logroute.config.scalars import MAX_DIGITS, as_core, as_legacy
-from logroute.config.source import MAX_BYTES, Lines, Source
 from logroute.diagnostics import Diagnostic, Span, error
 from logroute.patterns import lazy_pattern
 
-__all__ = ["MAX_DEPTH", "MAX_NODES", "Budget", "Node", "RefusedError", "parse", "shown"]
+__all__ = ["MAX_DEPTH", "MAX_NODES", "Budget", "Node", "RefusedError", "shown"]
 
 #: Deepest nesting of lists and mappings.
 MAX_DEPTH = 64
@@ -29,10 +24,6 @@ MAX_FAULTS = 1000
 SECRET_NAME = lazy_pattern(
     r"passwo?r?d|passwd|secret|token|api_?-?key|credential|private_?-?key|dsn", re.IGNORECASE
 )
-# what YAML does not take; a lone surrogate cannot even be written out
-_NOT_YAML = lazy_pattern(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
-_PLAIN_ASCII = bytes([9, 10, 13, *range(32, 127)])
-_NOT_TEXT = lazy_pattern(r"[\x00\ud800-\udfff]")
 
 
 _NO_KEYS: dict[str, Span] = {}  # of all scalars and lists; nobody writes to `keys`
@@ -166,100 +157,3 @@ def shown(text: str, limit: int = 60) -> str:
     """Return a key or name as messages show it: short, and safe for a terminal."""
     text = "".join(char if char.isprintable() else "\ufffd" for char in text[: limit + 1])
     return text if len(text) <= limit else f"{text[:limit]}…"
-
-
-def parse(source: Source, budget: Budget | None = None) -> tuple[Node | None, list[Diagnostic]]:
-    """Build the tree of `source`; never raises, whatever the text.
-
-    Args:
-        source: the text or dict.
-        budget: what has been read before, for an included file.
-
-    Returns:
-        The root, or None where nothing can be read, and what is wrong. With a
-        root, there may still be errors: of keys, tags and aliases.
-    """
-    faults: list[Diagnostic] = []
-    collecting = gc.isenabled()
-    gc.disable()  # thousands of new containers would start useless collections
-    try:
-        root = _build(source, budget or Budget(), faults)
-    except RefusedError as refusal:
-        if refusal.diagnostic.code not in {fault.code for fault in faults}:
-            faults.append(refusal.diagnostic)  # else it follows from the first
-        return None, faults
-    finally:
-        if collecting:
-            gc.enable()
-    if root is None or (root.value is None and not root.opaque):
-        empty = error(
-            "LR003",
-            "the config is empty",
-            Span(source.name, 1, 1, 1, 1),
-            "start with `version: 1` and a `handlers` mapping",
-        )
-        return None, faults or [empty]
-    return root, faults
-
-
-def _build(source: Source, budget: Budget, faults: list[Diagnostic]) -> Node | None:
-    if source.data is not None:
-        return _from_mapping(source.data, Span(source.name, 1, 1, 1, 1), budget, 1)
-    text = source.text
-    if len(text) > MAX_BYTES:
-        top = Span(source.name, 1, 1, 1, 1)
-        raise RefusedError(error("LR004", f"larger than {MAX_BYTES // 1024} KiB", top))
-    found = None
-    if not _is_plain_ascii(text):
-        found = (_NOT_YAML if source.syntax == "yaml" else _NOT_TEXT).search(text)
-    if found:
-        line, column = Lines(text).place(found.start())
-        span = Span(source.name, line, column, line, column + 1)
-        raise RefusedError(
-            error("LR002", f"the control character U+{ord(found[0]):04X} is not text", span)
-        )
-    if source.syntax == "json":
-        from logroute.config.jsontext import build
-    elif source.syntax == "toml":
-        from logroute.config.tomltext import build
-    else:
-        from logroute.config.yamltext import build
-    return build(source, budget, faults)
-
-
-def _is_plain_ascii(text: str) -> bool:
-    """Return whether `text` is printable ASCII, tabs and line ends, as most files are."""
-    return text.isascii() and not text.encode().translate(None, _PLAIN_ASCII)
-
-
-def _from_mapping(value: Any, span: Span, budget: Budget, depth: int) -> Node:
-    """Build nodes from Python data; what is not plain data stays as it is."""
-    budget.add(1, span)
-    if isinstance(value, Mapping | list | tuple) and depth > MAX_DEPTH:
-        raise too_deep(span)
-    if isinstance(value, Mapping):
-        entries = {
-            _key(key): _from_mapping(item, span, budget, depth + 1) for key, item in value.items()
-        }
-        return Node(entries, span, dict.fromkeys(entries, span))
-    if isinstance(value, list | tuple):
-        items = (_from_mapping(item, span, budget, depth + 1) for item in value)
-        return Node(TupleItems(items) if isinstance(value, tuple) else list(items), span)
-    if isinstance(value, int) and value.bit_length() > MAX_DIGITS * 4:
-        raise RefusedError(too_long(span))
-    return Node(value, span, text=_word(value))
-
-
-def _key(key: object) -> str:
-    return "null" if key is None else _word(key) or str(key)
-
-
-def _word(value: object) -> str:
-    """Return how a Python scalar is written in a config."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float | date):
-        return str(value)
-    return ""

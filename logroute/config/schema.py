@@ -7,15 +7,16 @@ that something is wrong. Runs in whatever thread loads a config.
 import functools
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from logroute.config.decode import FAMILIES, MAX_PROBLEMS, Decoded, is_marked, read
 from logroute.config.describe import find_schema
 from logroute.config.findings import View, in_order, inside, subject, tell, unknown_key
 from logroute.config.nodes import Node, shown
+from logroute.config.readers import Path, Problem
 from logroute.config.scalars import as_core
-from logroute.config.shapes import Path, Problem
+from logroute.config.slips import lost_space, slip_for, text_cure
 from logroute.diagnostics import Diagnostic, error
 
 __all__ = ["diagnose", "plain", "validator"]
@@ -187,6 +188,10 @@ def _unknown_keys(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
 def _missing_keys(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
     for key in fault.validator_value:
         if key not in fault.instance:
+            slip = slip_for(view, path, key)
+            if slip is not None:
+                yield unknown_key(view, (*path, slip), fault.schema.get("properties", (key,)))
+                continue
             cure = "write `version: 1`" if key == "version" else None
             message = f"{subject(path)} needs the key `{key}`"
             yield error("LR102", message, view.place(path, of_key=True), cure)
@@ -198,13 +203,36 @@ def _wrong_type(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
     expects = fault.schema.get("x-expects")
     if expects is None:
         expects = "must be " + " or ".join(_TYPE_WORDS[kind] for kind in kinds)
-    yield _value_fault(view, path, "LR103", expects, _cure(view, path, kinds))
+    if _is_empty_name(view, path, expects):
+        yield _empty_name(view, path, expects)
+        return
+    keys = fault.schema.get("properties", ())
+    yield _value_fault(view, path, "LR103", expects, _cure(view, path, kinds, keys))
 
 
-def _cure(view: View, path: Path, kinds: list[str]) -> str | None:
+def _is_empty_name(view: View, path: Path, expects: str) -> bool:
+    node = view.at(path)
+    is_name = expects.startswith("must be the name of a ")
+    return is_name and node is not None and node.value is None and isinstance(path[-1], str)
+
+
+def _empty_name(view: View, path: Path, expects: str) -> Diagnostic:
+    part = expects.rpartition(" ")[2]
+    nothing = "silence" if path[-1] == "to" else "none"
+    cure = f"write `{path[-1]}: []` for {nothing}, or name {part}s"
+    return error("LR103", f"{subject(path)} is empty", view.place(path, of_key=True), cure)
+
+
+def _cure(view: View, path: Path, kinds: list[str], keys: Collection[str]) -> str | None:
     node, key = view.at(path), path[-1] if path else None
-    if node is None or not isinstance(key, str):
+    if node is None:
         return None
+    if "object" in kinds and isinstance(node.value, str):
+        return lost_space(view, path, keys)
+    if not isinstance(key, str):
+        return None
+    if node.value is None and ":" in key:
+        return lost_space(view, path)
     text = "" if view.is_secret(path) else shown(node.text)
     if kinds == ["string"] and isinstance(node.value, int | float):
         return f'put it in quotes: `{key}: "{text}"`' if text else "put it in quotes"
@@ -285,6 +313,10 @@ def _none_of(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
     if fault.schema.get("$comment") != "LR102":
         yield _value_fault(view, path, "LR103", fault.schema["x-expects"])
         return
+    slip = next((key for name in ("type", "class") if (key := slip_for(view, path, name))), None)
+    if slip is not None:
+        yield unknown_key(view, (*path, slip), ("type", "class"))
+        return
     names = ", ".join(f"`{name}`" for name in FAMILIES["handler"].names())
     message = f"{subject(path)} {fault.schema['x-expects']}"
     yield error("LR102", message, view.place(path, of_key=True), f"types: {names}")
@@ -294,7 +326,7 @@ def _value_fault(
     view: View, path: Path, code: str, expects: str, cure: str | None = None
 ) -> Diagnostic:
     message = f"{subject(path)} {expects}, got {view.show(path)}"
-    return error(code, message, view.place(path), cure)
+    return error(code, message, view.place(path), cure or text_cure(view, path))
 
 
 _TELLERS: Mapping[str, Callable[[View, Path, Any], Iterator[Diagnostic]]] = {

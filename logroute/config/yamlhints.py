@@ -11,11 +11,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from logroute.config.source import Lines
-from logroute.diagnostics import Diagnostic, Span, error
+from logroute.diagnostics import Diagnostic, Span, error, warning
 
-__all__ = ["explain"]
+__all__ = ["curly", "explain"]
 
 _QUOTE_IT = "put the value in quotes"
+_DASH = "write `- ` before it"
 _ALIGN = "keys of one mapping start in the same column"
 _NO_SPACE = re.compile(r"[ \t]*(?:- +)?[\w.\"'-]+(:)[^\s:]")
 _SECOND_COLON = re.compile(r"[^\s#]:[ \t]+\S")
@@ -88,6 +89,16 @@ def explain(text: str, at: int, problem: str, context: int | None, name: str) ->
         return fault
     line, column = lines.place(hint.opened)
     return fault._replace(related=(("opened here", Span(name, line, column, line, column + 1)),))
+
+
+def curly(quote: str, span: Span) -> Diagnostic:
+    """Return the diagnostic of a value that begins with a typographic quote."""
+    return warning(
+        "LR010",
+        f"typographic quotes are part of the text: `{quote}`",
+        span,
+        'write plain quotes: `"`; where they are meant, put plain quotes around the whole text',
+    )
 
 
 def _escape(place: _Place) -> _Hint | None:
@@ -185,17 +196,25 @@ def _template(at: int) -> _Hint:
 
 def _leftover(place: _Place) -> _Hint | None:
     """Something stands behind a complete value."""
-    if "expected key" not in place.problem and "<block end>" not in place.problem:
+    problem = place.problem
+    if not any(word in problem for word in ("expected key", "<block end>", "'-' indicator")):
         return None
+    if place.char in ("{", "[") and _follows_items(place, place.at):
+        return _Hint("a list item begins with `- `", _DASH, place.at)
     previous = place.before.rstrip()
-    if previous.endswith("}}"):
-        return _template(place.line_start + previous.find("{{") if "{{" in previous else place.at)
+    if place.char in ("]", "}") and previous.endswith(("]", "}", "'", '"')):
+        return _Hint(f"this `{place.char}` closes nothing", f"remove one `{place.char}`", place.at)
+    if previous.endswith("}}") and "{{" in previous:
+        return _template(place.line_start + previous.find("{{"))
     if place.char in ("]", "}"):
         return _Hint(f"this `{place.char}` closes nothing", _QUOTE_IT, place.at)
     if previous.endswith(("]", "}")):
+        last = previous[-1]
         return _Hint(
-            f"text stands behind the closing `{previous[-1]}`",
-            "put the whole value in quotes",
+            f"text stands behind the closing `{last}`",
+            f"remove the `{last}` if it is one too many"
+            if place.char == ","
+            else "put the whole value in quotes",
             place.at,
         )
     if previous.endswith(("'", '"')):
@@ -210,18 +229,26 @@ def _leftover(place: _Place) -> _Hint | None:
             "indent it below the key that it belongs to",
             place.at,
         )
-    if "block collection" in place.problem or "found '?'" in place.problem:
+    if any(word in problem for word in ("block collection", "found '?'", "'-' indicator")):
         return _Hint(
-            "a key stands among list items", "indent it below its item, or move it out", place.at
+            "a key stands among list items",
+            "indent it below its item, begin a new item with `- `, or move it out",
+            place.at,
         )
     return _Hint("the indentation does not fit the lines above", _ALIGN, place.at)
 
 
+def _follows_items(place: _Place, at: int) -> bool:
+    """Return whether the line of `at` stands below a list item, but begins none."""
+    start = place.text.rfind("\n", 0, at) + 1
+    if place.text[start:at].strip():
+        return False
+    lines = place.text[:start].splitlines()
+    above = next((line for line in reversed(lines) if line.strip(" ") and "#" not in line[:1]), "")
+    return above.lstrip(" ").startswith("- ")
+
+
 def _item_among_keys(place: _Place) -> _Hint | None:
-    if "'-' indicator" in place.problem:
-        return _Hint(
-            "a key stands among list items", "indent it below its item, or move it out", place.at
-        )
     if "sequence entries" in place.problem:
         return _Hint(
             "a list cannot start in the line of its key",
@@ -246,9 +273,12 @@ def _colon(place: _Place) -> _Hint | None:
         return _Hint("the indentation does not fit the lines above", _ALIGN, place.at)
     if "expected ':'" in place.problem and place.context is not None:
         start = place.text.rfind("\n", 0, place.context) + 1
-        found = _NO_SPACE.match(place.text, start)
-        if found:
-            return _missing_space(found)
+        for at in (start, place.context):  # the second in the middle of `{a: 1, b:[2]}`
+            found = _NO_SPACE.match(place.text, at)
+            if found:
+                return _missing_space(found)
+        if _follows_items(place, place.context):
+            return _Hint("a list item begins with `- `", _DASH, place.context)
         return _Hint("this line has no `: `", "write `key: value`", place.context)
     return None
 

@@ -101,6 +101,7 @@ class _Frame:
         self.merged = False  # it is the list of a merge key
 
 
+_CURLY = frozenset("\u201c\u201d\u201e\u2018\u2019\u201a")  # quotes of books, not of YAML
 _new = tuple.__new__  # half the price of a named tuple's own constructor
 _MERGE = object()
 _DROP = object()  # the entry cannot be kept; a diagnostic was made
@@ -213,6 +214,10 @@ class _Builder:
         plain = not event.style and tag is None
         opaque = False
         if plain:
+            if text[:1] in _CURLY:
+                from logroute.config.yamlhints import curly  # only for a fault
+
+                self.faults.append(curly(text[0], span))
             value = as_core(text)
             if value is text and len(text) > MAX_DIGITS and is_number(text):
                 self.faults.append(too_long(span))

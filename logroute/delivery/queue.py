@@ -53,6 +53,11 @@ class Queue:
         self._placed = 0
         self._flight_end = 0  # how many had been placed up to the last one in flight
         self._waiters: list[tuple[int, Callable[[], None]]] = []
+        self._awaited = 0  # how many had been placed when somebody last asked
+        #: How often somebody asked to be told when all is settled.
+        self.calls = 0
+        #: How many were dropped here, for a look without a lock.
+        self.losses = 0
         self._refusals = itertools.count(1)
         self._refusal_reads = 0
         self._closed = False
@@ -65,6 +70,11 @@ class Queue:
     def waiting(self) -> int:
         """How many items wait, roughly, for a caller that holds no lock."""
         return len(self._items)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for an item that still waits here."""
+        return self._awaited > self._placed - len(self._items)
 
     def is_full(self, coming: int) -> bool:
         """Return whether the queue has no room for `coming` more records."""
@@ -137,6 +147,7 @@ class Queue:
 
     def _drop(self, reason: str, count: int = 1) -> None:
         self._dropped[reason] = self._dropped.get(reason, 0) + count
+        self.losses += count
 
     def has_reached(self, max_records: int, max_bytes: int) -> bool:
         """Return whether a whole batch waits."""
@@ -218,7 +229,18 @@ class Queue:
             if self._placed <= self._settled():
                 call()
             else:
+                self._awaited = self._placed
+                self.calls += 1
                 self._waiters.append((self._placed, call))
+
+    def forget(self, call: Callable[[], None]) -> None:
+        """Call `call` no more: who asked has given up."""
+        with self._lock:
+            self._waiters = [pair for pair in self._waiters if pair[1] != call]
+
+    def take_over(self) -> None:
+        """Use a new lock: the thread that may hold the old one never runs again."""
+        self._lock = threading.RLock()
 
     @property
     def in_flight(self) -> int:

@@ -25,7 +25,7 @@ class Backoff:
         self._spec = spec
         self._clock = clock
         self._uniform = uniform
-        self._failures = 0
+        self._ceiling = min(spec.max, spec.initial)
         self._failing_since: float | None = None
 
     def delay(self, retry_after_s: float | None = None) -> float | None:
@@ -40,16 +40,15 @@ class Backoff:
         left_s = self._failing_since + spec.give_up_after - now
         if left_s <= 0:
             return None
-        ceiling = min(spec.max, spec.initial * spec.factor ** min(self._failures, 64))
-        self._failures += 1
-        wait = (self._uniform or _uniform())(0.0, ceiling)
+        wait = (self._uniform or _uniform())(0.0, self._ceiling)
+        self._ceiling = min(spec.max, self._ceiling * spec.factor)
         if retry_after_s is not None:
             wait = max(wait, retry_after_s)
         return min(wait, left_s)
 
     def reset(self) -> None:
         """Forget the failures, since a delivery succeeded or a batch was given up."""
-        self._failures = 0
+        self._ceiling = min(self._spec.max, self._spec.initial)
         self._failing_since = None
 
 

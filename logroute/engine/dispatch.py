@@ -7,17 +7,18 @@ destination; what waits for one waits encoded, in that worker's queue.
 
 import _thread
 import logging
+import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from logroute.bell import LINGERING
 from logroute.delivery.queue import Item
 from logroute.engine.intake import Decision, Entry, Intake
-from logroute.engine.notices import Notices
+from logroute.engine.notices import Notices, describe, inside
 from logroute.engine.route import RouteTable
 from logroute.engine.worker import RECORD_SIZE, Worker
-from logroute.records import message_of
+from logroute.records import copy_of, level_of, message_of
 
 __all__ = ["Dispatcher"]
 
@@ -50,6 +51,8 @@ class Dispatcher:
         self.workers = workers
         self.intake = intake
         self.unmatched = 0
+        #: Records that could not be routed, since a condition raised.
+        self.faults = 0
         self._notices = notices
         self._own_threads = own_threads
         self._context = dict(context or {})
@@ -59,8 +62,15 @@ class Dispatcher:
     def reset(self) -> None:
         """Forget the thread, as a forked child must."""
         self.is_running = False
-        self._stopping = False
+        self._own_ident: int | None = None
+        self._is_over = False
         self._ended = threading.Event()
+        self._step_lock = threading.RLock()
+        self._escaped: BaseException | None = None
+
+    def take_over(self) -> None:
+        """Forget the thread, which the ending interpreter has frozen for good."""
+        self.is_running = False
         self._step_lock = threading.RLock()
 
     # -- deciding, in any thread
@@ -109,6 +119,8 @@ class Dispatcher:
             RuntimeError: no thread can start any more; call `drain` instead.
         """
         if not self.is_running:
+            if sys.is_finalizing():  # Python 3.11 would start one that never runs
+                raise RuntimeError("the interpreter is shutting down")
             self.is_running = True
             try:
                 _thread.start_new_thread(self._run, ())
@@ -117,44 +129,58 @@ class Dispatcher:
                 raise
 
     def stop(self, timeout_s: float) -> bool:
-        """Let the thread end once the intake is empty; return whether it did in time."""
-        self._stopping = True
-        self.intake.bell.ring()
+        """Let the thread end after what is in the intake; return whether it did in time."""
+        self.end_soon(lambda: None)
         return not self.is_running or self._ended.wait(timeout_s)
 
+    def end_soon(self, then: Callable[[], None]) -> None:
+        """Let the thread end after what is in the intake now, and call `then`."""
+
+        def end() -> None:
+            self._is_over = True
+            then()
+
+        if self.is_running:
+            self.intake.put_barrier(end)
+        else:
+            then()
+
     def _run(self) -> None:
-        ident = threading.get_ident()
-        self._own_threads.add(ident)
+        ident = self._own_ident = threading.get_ident()
         bell = self.intake.bell
         try:
-            while True:
-                worked = False
+            self._own_threads.add(ident)
+            while not self._is_over:
+                worked = 0
                 try:
-                    worked = self.step()
+                    with self._step_lock:
+                        worked = self.step()
                 except BaseException as fault:  # the thread outlives whatever happens in it
-                    self._notices.say("dispatcher", f"dispatcher: {fault!r}")
-                if self._stopping and not self.intake.entries:
-                    break
+                    self._notices.say("dispatcher", f"dispatcher: {describe(fault)}")
                 bell.doze(LINGERING) if worked else bell.doze()
-                busy = len(self.intake.entries) > (ROUND if worked else 0)
-                if busy or self._stopping:
+                if self._is_over or len(self.intake.entries) > (ROUND if worked else 0):
                     bell.rouse()
                 else:
                     bell.sleep(LINGER_S if worked else None)
         finally:
-            self._own_threads.discard(ident)
             self.is_running = False
+            # Who puts an entry from now on sees to it; those before saw us running.
+            self.drain()
+            self._own_threads.discard(ident)
+            self._own_ident = None
             self._ended.set()
 
     def drain(self) -> None:
-        """Hand on all that is in the intake, in the calling thread."""
-        with self._step_lock:
-            while self.step():
-                pass
+        """Hand on what is in the intake now, in the calling thread."""
+        with self._step_lock, inside(self._own_threads):
+            left = len(self.intake.entries)
+            while left > 0 and (worked := self.step()):
+                left -= worked
 
-    def step(self) -> bool:
-        """Hand on one round of records; return whether there were any."""
+    def step(self) -> int:
+        """Hand on one round of records; return how many there were."""
         entries = self.intake.take(ROUND)
+        self._escaped = None
         parcels: _Parcels = {}
         for entry in entries:
             try:
@@ -167,14 +193,31 @@ class Dispatcher:
                 else:  # a barrier: all before it first
                     self._hand_over_all(parcels)
                     entry()
-            except Exception as fault:
-                self._notices.say("dispatcher", f"dispatcher: {fault!r}")
+            except BaseException as fault:
+                self.faults += 1
+                self._notices.say("dispatcher", f"dispatcher: {describe(fault)}")
+                self._keep_for_the_caller(fault)
         self._hand_over_all(parcels)
-        return bool(entries)
+        self._let_escape()
+        return len(entries)
+
+    def _keep_for_the_caller(self, fault: BaseException) -> None:
+        """Keep a Ctrl-C, or the like, of a thread that is not ours until all is in order."""
+        if not isinstance(fault, Exception) and threading.get_ident() != self._own_ident:
+            self._escaped = fault
+
+    def _let_escape(self) -> None:
+        fault, self._escaped = self._escaped, None
+        if fault is not None:
+            raise fault
 
     def _hand_over_all(self, parcels: "_Parcels") -> None:
         for worker, parcel in parcels.items():
-            self.hand_over(worker, *parcel)
+            try:
+                self.hand_over(worker, *parcel)
+            except BaseException as fault:  # must not cost the other workers theirs
+                worker.note(fault)
+                self._keep_for_the_caller(fault)
         parcels.clear()
 
     def _pack(
@@ -191,7 +234,8 @@ class Dispatcher:
         if refused_by and worker in refused_by:
             filtered.append(refused_by[worker])
             return
-        if fault := worker.queue.fault_now(record.levelno):
+        levelno = level_of(record)
+        if fault := worker.queue.fault_now(levelno):
             dropped.append(fault)
             return
         if self._context:
@@ -203,37 +247,42 @@ class Dispatcher:
                 if record is None:
                     filtered.append(name)
                     return
-            if worker.encodes_late:
-                payload: Any = record
+            if worker.encodes_late:  # in another thread, which formats a record of its own
+                payload: Any = copy_of(record)
             else:
                 payload = worker.encode_safely(record)
-        except Exception as broken:
-            worker.note(broken)
+        except BaseException as broken:
             dropped.append("format_error")
+            worker.note(broken)
+            self._keep_for_the_caller(broken)
             return
         size = len(payload) if isinstance(payload, bytes) else RECORD_SIZE
-        items.append((payload, record.levelno, size))
+        items.append((payload, levelno, size))
 
     def hand_over(
         self, worker: Worker, items: list[Item], filtered: list[str], dropped: list[str]
     ) -> None:
         """Put a parcel into a worker's queue and see to it that it is awake."""
+        losses = worker.queue.losses
         worker.queue.put(items, filtered, dropped)
+        if worker.queue.losses != losses:  # a worker that hangs cannot say it
+            worker.announce_drops()
         if items and not worker.is_sync:
-            if not worker.is_running:
-                try:
-                    worker.start()
-                except RuntimeError:  # the interpreter is shutting down
-                    worker.drain()
-            elif worker.bell.state:
-                worker.bell.ring()
+            worker.wake()
 
     def deliver_now(self, entry: Entry) -> None:
         """Deliver to the synchronous workers of `entry` in the calling thread."""
-        with self._step_lock:  # filters and sinks see one thread at a time
-            for worker in self.targets_of(entry[0], entry[1]):
-                parcel: tuple[list[Item], list[str], list[str]] = ([], [], [])
-                self._pack(worker, entry, *parcel)
-                self.hand_over(worker, *parcel)
+        with inside(self._own_threads):  # what a formatter logs now would come round for ever
+            with self._step_lock:  # filters and formatters see one thread at a time
+                self._escaped = None
+                targets = self.targets_of(entry[0], entry[1])
+                for worker in targets:
+                    parcel: tuple[list[Item], list[str], list[str]] = ([], [], [])
+                    self._pack(worker, entry, *parcel)
+                    self.hand_over(worker, *parcel)
+                escaped = self._escaped
+            for worker in targets:
                 if worker.is_sync:
                     worker.drain()
+        if escaped is not None:
+            raise escaped

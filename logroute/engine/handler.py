@@ -7,7 +7,6 @@ one memo, and no exception of ours reaches the caller.
 """
 
 import logging
-from collections.abc import Callable
 from os import getpid
 from threading import get_ident
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 from logroute.engine.intake import Decision, Entry
 from logroute.engine.runtime import Runtime
 from logroute.engine.worker import Worker
-from logroute.records import freeze
+from logroute.records import freeze, level_of
 
 __all__ = ["HandlerFace", "RouteHandler"]
 
@@ -41,13 +40,21 @@ class Face(logging.Handler):
 
     def flush(self) -> None:
         """Wait, for a bounded time, until what was taken so far is settled."""
-        self._runtime.flush(self._runtime.shutdown_timeout_s)
+        if not self._runtime.is_exiting:  # there the one drain is enough
+            self._runtime.flush(self._runtime.shutdown_timeout_s)
 
     def close(self) -> None:
         """Do nothing: the runtime owns the resources, and stays usable.
 
         stdlib closes every handler when any later `dictConfig` runs.
         """
+
+    def _swallow(self, fault: Exception) -> None:
+        """Count an exception of ours; the application must not see it."""
+        try:
+            self._runtime.count_fault(fault)
+        except Exception:  # the stack or the memory is at its end
+            self._runtime.faults += 1
 
 
 class RouteHandler(Face):
@@ -60,28 +67,47 @@ class RouteHandler(Face):
         self._has_lower = has_lower
         self._marks = logger != "root"
         self._memo: dict[tuple[str, int], Decision] = {}
-        runtime.on_change(self._memo.clear)
+        runtime.on_change(self._forget)
+
+    def _forget(self) -> None:
+        # A new one: a decision being taken right now goes to the old one.
+        self._memo = {}
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Hand a frozen copy of `record` to the dispatcher, if any route may want it."""
         try:
+            memo = self._memo
             key = (record.name, record.levelno)
-            decision = self._memo.get(key)
+            decision = memo.get(key)
             if decision is None:
                 decision = self._runtime.dispatcher.decide(*key, self._logger)
-                if len(self._memo) < 20_000:
-                    self._memo[key] = decision
+                if len(memo) < 20_000:
+                    memo[key] = decision
             if decision.is_never:
                 return True
-            if self._has_lower and SEEN in record.__dict__:
+            if self._has_lower and SEEN in record.__dict__ and self._was_seen(record):
                 return True
-            if self.filters and not self.filter(record):
-                return False
+            if self.filters:
+                kept: Any = self.filter(record)
+                if not kept:
+                    return False
+                record = kept if isinstance(kept, logging.LogRecord) else record
             if self._marks:
-                record.__dict__[SEEN] = True
+                record.__dict__[SEEN] = (*self._runtime.token, get_ident())
             accept(self._runtime, record, decision)
         except Exception as fault:
-            self._runtime.count_fault(fault)
+            self._swallow(fault)
+        return True
+
+    def _was_seen(self, record: logging.LogRecord) -> bool:
+        """Return whether a face further down has routed `record` on this very way up.
+
+        A record that comes again, from another thread or process, is a new one.
+        """
+        if record.__dict__[SEEN] != (*self._runtime.token, get_ident()):
+            return False
+        if not self._marks:  # nobody above asks
+            del record.__dict__[SEEN]
         return True
 
 
@@ -91,7 +117,7 @@ class HandlerFace(Face):
     def __init__(self, runtime: Runtime, worker: Worker, level: int) -> None:
         """Stand for the handler that `worker` delivers for."""
         super().__init__(runtime)
-        self.name = worker.name
+        self._name = worker.name
         self.level = level
         self._worker = worker
         worker.gates = self.filters  # these run in the caller's thread
@@ -103,11 +129,20 @@ class HandlerFace(Face):
     def handle(self, record: logging.LogRecord) -> bool:
         """Hand a frozen copy of `record` to this handler alone."""
         try:
-            if record.levelno >= self.level:
+            if self._worker.busy_ident == get_ident():  # its own sink logs to it
+                self._runtime.take_internal(record)
+            else:
                 accept(self._runtime, record, self._decision, is_direct=True)
         except Exception as fault:
-            self._runtime.count_fault(fault)
+            self._swallow(fault)
         return True
+
+    def close(self) -> None:
+        """Close the sink where the process ends; do nothing before.
+
+        stdlib closes every handler when any later `dictConfig` runs.
+        """
+        self._runtime.close_at_exit(self._worker)
 
     def setLevel(self, level: int | str) -> None:  # noqa: N802  (stdlib's name)
         """Change the handler's level, for the routes too."""
@@ -144,22 +179,20 @@ def accept(
         return
     refused_by: dict[Worker, str] | None = None
     if decision.gates:
-        record, refused_by = _run_gates(record, decision.gates, runtime.count_fault)
+        record, refused_by = _run_gates(record, decision.gates, runtime)
     entry: Entry = (freeze(record), decision, refused_by)
     if decision.is_sync:
         runtime.dispatcher.deliver_now(entry)
         return
     if decision.brakes and get_ident() not in runtime.own_threads:
         runtime.intake.brake(decision)
-    runtime.intake.put(entry, record.levelno)
+    runtime.intake.put(entry, level_of(record) if is_direct else record.levelno)
     if not runtime.dispatcher.is_running or runtime.is_exiting:
         runtime.wake()
 
 
 def _run_gates(
-    record: logging.LogRecord,
-    gates: tuple[Worker, ...],
-    count_fault: Callable[[Exception], None],
+    record: logging.LogRecord, gates: tuple[Worker, ...], runtime: Runtime
 ) -> tuple[logging.LogRecord, dict[Worker, str] | None]:
     """Run the stdlib filters of handlers in the caller's thread.
 
@@ -169,14 +202,28 @@ def _run_gates(
     refused: dict[Worker, str] = {}
     for worker in gates:
         for filter in worker.gates:
-            try:
-                result = filter.filter(record) if hasattr(filter, "filter") else filter(record)
-            except Exception as fault:
-                count_fault(fault)
-                continue
+            result = _run_filter(filter, record, runtime)
             if not result:
                 refused[worker] = getattr(filter, "name", "") or type(filter).__name__
                 break
             if isinstance(result, logging.LogRecord):
                 record = result
     return record, refused or None
+
+
+def _run_filter(filter: Any, record: logging.LogRecord, runtime: Runtime) -> Any:
+    """Return the answer of a filter; true where it fails.
+
+    A filter that logs is not asked about what it logs, for it would log again.
+    """
+    running = (get_ident(), id(filter))
+    if running in runtime.running_filters:
+        return True
+    try:
+        runtime.running_filters.add(running)
+        return filter.filter(record) if hasattr(filter, "filter") else filter(record)
+    except Exception as fault:
+        runtime.count_fault(fault)
+        return True
+    finally:
+        runtime.running_filters.discard(running)

@@ -6,6 +6,7 @@ take no lock, so signal handlers, `__del__` and garbage collection are safe.
 
 import itertools
 import logging
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -65,7 +66,7 @@ class Decision:
         self.plan = plan
         self.is_unmatched = is_unmatched
         self.is_never = plan is None and not targets and not is_unmatched
-        self.brakes = tuple(w.queue for w in possible if w.queue.overflow == "block")
+        self.brakes = tuple(w for w in possible if w.queue.overflow == "block")
         self.gates = tuple(w for w in possible if w.gates)
         self.is_sync = any(w.is_sync for w in possible)
 
@@ -102,19 +103,25 @@ class Intake:
                 worker.queue.refuse()
             next(self._refusals)
             return
-        entries.append(entry)
-        state = self.bell.state
-        if state != AWAKE and (state != LINGERING or levelno >= URGENT or len(entries) > 1000):
-            self.bell.ring()
+        try:
+            entries.append(entry)
+        finally:  # a Ctrl-C that arrives here must not leave the dispatcher asleep
+            state = self.bell.state
+            if state != AWAKE and (state != LINGERING or levelno >= URGENT or len(entries) > 1000):
+                self.bell.ring()
 
     def brake(self, decision: Decision) -> None:
         """Let the caller wait for a local handler that it outruns, within bounds.
 
         It waits at most `block_for` and not again until that handler moves, so a
-        stuck disk costs the application one pause.
+        stuck disk costs the application one pause. A thread that runs an event
+        loop waits for no network, since all its tasks would.
         """
-        for queue in decision.brakes:
+        for worker in decision.brakes:
+            queue = worker.queue
             if queue.gave_up or not queue.is_full(len(self.entries)):
+                continue
+            if worker.is_networked and _runs_event_loop():
                 continue
             deadline = time.monotonic() + queue.block_for_s
             while queue.is_full(len(self.entries)):
@@ -133,3 +140,8 @@ class Intake:
         """Return the oldest entries; only the dispatcher calls it."""
         entries = self.entries
         return [entries.popleft() for _ in range(min(len(entries), most))]
+
+
+def _runs_event_loop() -> bool:
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None

@@ -4,17 +4,42 @@ Used for our own failures and for records that our own threads produce. It never
 waits, never logs, and repeats itself at most once in ten seconds per subject.
 """
 
+import contextlib
 import os
 import select
 import sys
 import time
-from collections.abc import Callable
+from _thread import get_ident
+from collections.abc import Callable, Iterator
 
-__all__ = ["Notices"]
+__all__ = ["Notices", "describe", "inside"]
 
 PERIOD_S = 10.0
 #: Short enough for a pipe to take it whole or not at all (PIPE_BUF).
 MOST_CHARACTERS = 500
+
+
+def describe(fault: BaseException) -> str:
+    """Return an exception as one line; never raises, whatever its `__str__` does."""
+    kind = type(fault).__name__
+    try:
+        text = " ".join(str(fault).split())[:300]
+    except Exception:
+        text = "(its text cannot be made)"
+    return f"{kind}: {text}" if text else kind
+
+
+@contextlib.contextmanager
+def inside(own_threads: set[int]) -> Iterator[None]:
+    """Let what the calling thread logs meanwhile go to the internal lane."""
+    ident = get_ident()
+    nested = ident in own_threads
+    try:
+        own_threads.add(ident)
+        yield
+    finally:
+        if not nested:
+            own_threads.discard(ident)
 
 
 class Notices:
@@ -23,6 +48,10 @@ class Notices:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Start with nothing said."""
         self._clock = clock
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was said, as a forked child must."""
         self._said: dict[str, tuple[float, int]] = {}
         #: How many notices there were, shown or not.
         self.count = 0

@@ -17,7 +17,7 @@ from typing import Any
 
 from logroute.engine.dispatch import Dispatcher
 from logroute.engine.intake import Intake
-from logroute.engine.notices import Notices
+from logroute.engine.notices import Notices, describe
 from logroute.engine.route import RouteTable
 from logroute.engine.stats import collect
 from logroute.engine.worker import Worker
@@ -63,10 +63,15 @@ class Runtime:
         self.handlers: dict[str, logging.Handler] = {}
         self.is_exiting = False
         self.is_shut_down = False
+        #: Tells records that a face of this runtime has met from those of another one.
+        self.token = (self.pid, id(self))
+        #: Filters that run at this moment: thread and filter, by their idents.
+        self.running_filters: set[tuple[int, int]] = set()
         self.internal = 0
         self.faults = 0
         self._encoders: dict[str, Callable[[Format], Encoder]] = {}
         self._exit_deadline = 0.0
+        self._revivals: dict[int, tuple[int, object]] = {}
         self._listeners: list[Callable[[], object]] = []
         self._undo: list[Callable[[], None]] = []
         _alive.add(self)
@@ -79,6 +84,11 @@ class Runtime:
         self.workers[worker.name] = worker
         if encoder is not None:
             self._encoders[worker.name] = encoder
+
+    def publish(self) -> None:
+        """Let `logging.getHandlerByName` and incremental configs find the handlers."""
+        for name, face in self.handlers.items():
+            face.name = name
 
     # -- use
 
@@ -98,14 +108,14 @@ class Runtime:
         seconds (default: the config's `shutdown_timeout`) were not enough.
         """
         timeout_s = self.shutdown_timeout_s if timeout is None else timeout
+        return self._settle(tuple(self.workers.values()), timeout_s)
+
+    def _settle(self, workers: tuple[Worker, ...], timeout_s: float) -> bool:
         if threading.get_ident() in self.own_threads:
             return False  # a sink that flushes would wait for itself
         if self.pid != os.getpid():
             self.revive()
-        if not self.dispatcher.is_running:
-            self.wake()
-        done = _Countdown(len(self.workers) + 1)
-        workers = tuple(self.workers.values())
+        done = _Countdown(len(workers) + 1)
 
         def dispatched() -> None:
             for worker in workers:
@@ -113,11 +123,15 @@ class Runtime:
                 worker.hurry()
             done.tick()
 
-        if self.dispatcher.is_running:
-            self.intake.put_barrier(dispatched)
-        else:
-            dispatched()
-        return done.wait(timeout_s)
+        self.intake.put_barrier(dispatched)
+        if not self.dispatcher.is_running:
+            self._start()
+        try:
+            is_settled = done.wait(timeout_s)
+        finally:
+            for worker in workers:
+                worker.queue.forget(done.tick)
+        return is_settled
 
     def shutdown(self, timeout: float | None = None) -> dict[str, int]:
         """Stop taking records, drain for at most `timeout` seconds, end all threads.
@@ -129,11 +143,19 @@ class Runtime:
         if self.is_shut_down:
             return {}
         self.is_shut_down = True
-        deadline = time.monotonic() + (self.shutdown_timeout_s if timeout is None else timeout)
+        timeout_s = self.shutdown_timeout_s if timeout is None else timeout
+        deadline = time.monotonic() + min(timeout_s, threading.TIMEOUT_MAX / 2)
         for undo in reversed(self._undo):
             undo()
         self._undo.clear()
-        self.drain(deadline)
+        try:
+            self.drain(deadline)
+        except BaseException:  # a Ctrl-C ends the wait, not the cleaning up
+            self._end(time.monotonic())
+            raise
+        return self._end(deadline)
+
+    def _end(self, deadline: float) -> dict[str, int]:
         undelivered = self._close(deadline)
         for name, count in undelivered.items():
             self.notices.say(
@@ -146,6 +168,13 @@ class Runtime:
         return self.flush(max(0.0, deadline - time.monotonic()))
 
     def _close(self, deadline: float) -> dict[str, int]:
+        feeders = [worker for worker in self.workers.values() if worker.feeds_others]
+        for worker in reversed(feeders):  # what they hold back goes to handlers that stand yet
+            worker.stop(deadline)
+            if worker.join(deadline - time.monotonic()):
+                worker.close_sink(max(0.2, deadline - time.monotonic()))
+        if feeders:
+            self.drain(deadline)
         self.dispatcher.stop(max(0.1, deadline - time.monotonic()))
         for worker in self.workers.values():
             worker.stop(deadline)
@@ -156,7 +185,7 @@ class Runtime:
             if left:
                 undelivered[worker.name] = left
             if ended:
-                worker.close_if_never_run()
+                worker.close_sink(max(0.2, deadline - time.monotonic()))
         self._finalizer.detach()
         _alive.discard(self)
         self.handlers.clear()
@@ -190,12 +219,16 @@ class Runtime:
     # -- what faces need
 
     def wake(self) -> None:
+        """See to it that a record just put is worked on, at exit before this returns."""
+        if self.is_exiting and sys.is_finalizing():
+            self._take_over()
+        elif self.is_exiting and self.dispatcher.is_running:
+            self.flush(self._time_left())
+        else:
+            self._start()
+
+    def _start(self) -> None:
         """Start the dispatcher, or do its work here where no thread can start."""
-        if self.is_exiting:
-            left = self._exit_deadline - time.monotonic()
-            if self.dispatcher.is_running and left > 0:
-                self.flush(left)
-            return
         if self.is_shut_down:
             self._work_here()
             return
@@ -203,6 +236,17 @@ class Runtime:
             self.dispatcher.start()
         except RuntimeError:  # the interpreter is shutting down
             self._work_here()
+
+    def _take_over(self) -> None:
+        """Work here: the interpreter has frozen our threads, with what locks they held."""
+        self.dispatcher.take_over()
+        for worker in self.workers.values():
+            worker.take_over()
+        self._work_here()
+
+    def _time_left(self) -> float:
+        """Return the seconds until the end of the drain at exit, never quite none."""
+        return max(0.1, self._exit_deadline - time.monotonic())
 
     def _work_here(self) -> None:
         self.dispatcher.drain()
@@ -219,37 +263,83 @@ class Runtime:
     def count_fault(self, fault: BaseException) -> None:
         """Count an exception of ours that must not reach the application."""
         self.faults += 1
-        self.notices.say("fault", f"{type(fault).__name__}: {fault}")
+        self.notices.say("fault", describe(fault))
 
     # -- process life
 
     def revive(self) -> None:
-        """Start anew in a forked child: fresh threads, queues and connections."""
-        if self.pid == os.getpid():
+        """Start anew in a forked child: fresh threads, queues and connections.
+
+        Of several threads that come at once, one does it and the others wait for it.
+        """
+        pid, ident, claim = os.getpid(), threading.get_ident(), object()
+        if self.pid == pid:
             return
-        self.pid = os.getpid()
+        owner = self._revivals.setdefault(pid, (ident, claim))  # one of them wins
+        if owner[1] is not claim:
+            give_up_at = time.monotonic() + 5.0
+            while self.pid != pid and owner[0] != ident and time.monotonic() < give_up_at:
+                time.sleep(0.001)
+            return
+        if self.pid != pid:
+            self._begin_anew()
+        self.pid = pid
+        self._revivals = {}
+
+    def _begin_anew(self) -> None:
+        self.token = (os.getpid(), id(self))
         self.own_threads.clear()
+        self.running_filters.clear()
+        self.notices.reset()
         self.intake.reset()
         self.dispatcher.reset()
         for worker in self.workers.values():
             worker.reset_after_fork()
-        self.internal = self.faults = self.dispatcher.unmatched = 0
+        self.internal = self.faults = self.dispatcher.unmatched = self.dispatcher.faults = 0
         self.is_exiting = False
         _drain_at_multiprocessing_exit(self)
 
-    def drain_at_exit(self) -> None:
-        """Drain as the process ends; records that come still later are synchronous."""
-        if self.is_shut_down or self.pid != os.getpid():
+    def drain_at_exit(self, begun: float | None = None) -> None:
+        """Drain as the process ends; records that come still later are synchronous.
+
+        `begun` is when the end began (monotonic seconds), where that is not now.
+        """
+        if self.is_shut_down or self.is_exiting or self.pid != os.getpid():
             return
-        self._exit_deadline = time.monotonic() + self.shutdown_timeout_s
-        settled = self.drain(self._exit_deadline)
+        begun = time.monotonic() if begun is None else begun
+        self._exit_deadline = begun + min(self.shutdown_timeout_s, threading.TIMEOUT_MAX / 2)
+        settled = self._drain_patiently()
         self.is_exiting = True
+        for face in self.handlers.values():  # a later dictConfig has struck them off
+            if all(reference() is not face for reference in logging._handlerList):  # type: ignore[attr-defined]
+                logging._addHandlerRef(face)  # type: ignore[attr-defined]
         if not settled:
+            if waiting := len(self.intake.entries):
+                self.notices.say("intake:exit", f"{waiting} records were not routed in time")
             for name, worker in self.workers.items():
                 if left := worker.queue.unsettled:
                     self.notices.say(
                         f"{name}:exit", f"handler `{name}` did not deliver {left} records in time"
                     )
+
+    def _drain_patiently(self) -> bool:
+        """Drain; the first Ctrl-C lets that go on, the second ends it."""
+        for _ in range(2):
+            try:
+                return self.drain(self._exit_deadline)
+            except KeyboardInterrupt:
+                continue
+        self._exit_deadline = time.monotonic()
+        return False
+
+    def close_at_exit(self, worker: Worker) -> None:
+        """Have a sink closed, as `logging.shutdown` closes the handlers one by one."""
+        if self.is_exiting and not self.is_shut_down:
+            try:
+                self._settle((worker,), self._time_left())
+                worker.release(self._time_left())
+            except KeyboardInterrupt:  # nothing but the end of the process is left to do
+                return
 
 
 class _Countdown:
@@ -267,14 +357,17 @@ class _Countdown:
                 self._done.set()
 
     def wait(self, timeout_s: float) -> bool:
-        return self._done.wait(timeout_s)
+        return self._done.wait(min(timeout_s, threading.TIMEOUT_MAX))
 
 
 def _end_threads(dispatcher: Dispatcher, workers: dict[str, Worker]) -> None:
     """End the threads of a runtime that nobody holds any more."""
-    dispatcher.stop(0)
-    for worker in workers.values():
-        worker.stop(time.monotonic() + 1.0)
+
+    def stop() -> None:
+        for worker in workers.values():
+            worker.stop(time.monotonic() + 1.0)
+
+    dispatcher.end_soon(stop)  # waits for nothing: garbage collection may call us anywhere
 
 
 _hooks_installed = False
@@ -294,8 +387,9 @@ def _revive_all() -> None:
 
 
 def _drain_all() -> None:
+    begun = time.monotonic()
     for runtime in list(_alive):
-        runtime.drain_at_exit()
+        runtime.drain_at_exit(begun)
 
 
 def _drain_at_multiprocessing_exit(runtime: Runtime) -> None:

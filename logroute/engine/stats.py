@@ -29,7 +29,7 @@ def collect(runtime: "Runtime") -> dict[str, Any]:
         "intake": waiting,
         "unmatched": runtime.dispatcher.unmatched,
         "internal": runtime.internal,
-        "faults": runtime.faults,
+        "faults": runtime.faults + runtime.dispatcher.faults,
         "notices": runtime.notices.count,
         "pid": runtime.pid,
     }

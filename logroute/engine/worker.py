@@ -6,6 +6,7 @@ and counts what became of every record. Nothing that a sink raises ends it.
 
 import _thread
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from logroute.bell import Bell
 from logroute.delivery.queue import Item, Queue
 from logroute.delivery.retry import Backoff
 from logroute.delivery.specs import BatchSpec, RetrySpec
-from logroute.engine.notices import Notices
+from logroute.engine.notices import Notices, describe, inside
 from logroute.errors import DeliveryError, Rejected, Retryable
 from logroute.filters import Filter
 from logroute.records import message_of
@@ -79,6 +80,8 @@ class Worker:
         self.is_networked = is_networked
         #: Filters that run in the caller's thread: the face's `filters` list.
         self.gates: list[Any] = []
+        #: The sink hands records to other handlers, when it is closed too.
+        self.feeds_others = False
         self.last_error: str | None = None
         self.restarts = 0
         self._make_sink = make_sink
@@ -95,24 +98,36 @@ class Worker:
     def _reset_thread(self) -> None:
         self.bell = Bell()
         self.is_running = False
+        #: The thread that works on the sink at this moment.
+        self.busy_ident: int | None = None
+        self._own_ident: int | None = None
         self._stop_at: float | None = None
-        self._hurry = False
+        self._release: threading.Event | None = None
         self._last_send = -1e9
         self._first_waiting: float | None = None
         self._ended = threading.Event()
-        self._sync_lock = threading.RLock()
+        self._is_closed = False
+        self._step_lock = threading.RLock()
         self._backoff = Backoff(self._retry or RetrySpec(), self._clock)
 
     def reset_after_fork(self) -> None:
         """Start anew in a forked child: own nothing that the parent owns."""
         self.queue.reset()
         self._reset_thread()
+        self._announced_drops = self.restarts = 0
+        self.last_error = None
         if not getattr(self._sink, "survives_fork", False):
             try:
                 self._sink.close()
             except Exception as fault:
                 self.note(fault)
             self._sink = self._make_sink()
+
+    def take_over(self) -> None:
+        """Forget the thread, which the ending interpreter has frozen for good."""
+        self.queue.take_over()
+        self.is_running = False
+        self._step_lock = threading.RLock()
 
     # -- the thread
 
@@ -123,6 +138,8 @@ class Worker:
             RuntimeError: no thread can start any more; call `drain` instead.
         """
         if not self.is_running and not self.is_sync:
+            if sys.is_finalizing():  # Python 3.11 would start one that never runs
+                raise RuntimeError("the interpreter is shutting down")
             self.is_running = True
             try:
                 _thread.start_new_thread(self._run, ())
@@ -130,37 +147,67 @@ class Worker:
                 self.is_running = False
                 raise
 
+    def wake(self) -> None:
+        """See to it that what waits is worked on; a stopped worker stays stopped."""
+        if self.is_running:
+            if self.bell.state:
+                self.bell.ring()
+        elif self._stop_at is None and not self.is_sync:
+            try:
+                self.start()
+            except RuntimeError:  # no thread can start any more
+                self.drain()
+
     def stop(self, deadline: float) -> None:
         """Ask the thread to end when the queue is empty, at the latest at `deadline`."""
         self._stop_at = deadline
-        self._hurry = True
         self.bell.ring()
 
     def hurry(self) -> None:
-        """Send what waits now, whole batch or not."""
-        self._hurry = True
+        """Look again at what waits, since somebody began to wait for it."""
+        if self.queue.is_awaited:
+            self.wake()
         self.bell.ring()
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the thread to end after `stop`; return whether it did."""
         return not self.is_running or self._ended.wait(max(0.0, timeout_s))
 
+    def release(self, timeout_s: float) -> None:
+        """Have the sink closed by the thread that owns it; a later record opens it again."""
+        if not self.is_running:
+            self.close_sink(timeout_s)
+            return
+        self._release = released = threading.Event()
+        self.bell.ring()
+        released.wait(max(0.0, timeout_s))
+
     def _run(self) -> None:
-        ident = threading.get_ident()
-        self._own_threads.add(ident)
+        ident = self._own_ident = threading.get_ident()
         try:
+            self._ended.clear()  # an earlier thread may have died
+            self._own_threads.add(ident)
             while not self._is_over():
                 try:
                     self._wait()
                     self.step()
+                    self._release_sink()
                 except BaseException as fault:  # the thread outlives whatever happens in it
                     self.restarts += 1
                     self.note(fault)
-            self._close_sink()
+            self.close_sink(5.0)
         finally:
             self._own_threads.discard(ident)
+            self._own_ident = None
             self.is_running = False
             self._ended.set()
+
+    def _release_sink(self) -> None:
+        released = self._release
+        if released is not None and not self.queue.waiting:
+            self._release = None
+            self.close_sink(0)
+            released.set()
 
     def _is_over(self) -> bool:
         if self._stop_at is None:
@@ -169,15 +216,17 @@ class Worker:
 
     def _wait(self) -> None:
         """Sleep until a batch is due or somebody rings."""
-        while not self._hurry:
+        while not self._is_hurried():
             self.bell.doze()
             wait = self._time_to_batch()
-            if self._hurry or wait == 0:
+            if wait == 0 or self._is_hurried():
                 break
             self.bell.sleep(wait)
-            if self._stop_at is not None:
-                break
         self.bell.rouse()
+
+    def _is_hurried(self) -> bool:
+        """Return whether somebody waits: nothing to clear, so no call can be missed."""
+        return self.queue.is_awaited or self._stop_at is not None or self._release is not None
 
     def _time_to_batch(self) -> float | None:
         """Return the seconds until a batch is due; None: nothing waits."""
@@ -202,40 +251,41 @@ class Worker:
 
     def step(self) -> bool:
         """Deliver one batch; return whether there was one."""
+        with self._step_lock:  # where no thread could start, callers deliver
+            before, self.busy_ident = self.busy_ident, threading.get_ident()
+            try:
+                return self._step()
+            finally:
+                self.busy_ident = before
+
+    def _step(self) -> bool:
         batch = self._batch
         items = self.queue.take(
             batch.max_records if batch else 1000, batch.max_bytes if batch else 1 << 20
         )
         if not items:
-            self._hurry = False
             return False
+        self._is_closed = False
         self._first_waiting = None
         self._last_send = self._clock()
         try:
-            self._deliver(items)
+            payloads = self._payloads(items)
+            self._deliver(payloads)
+            # Only now: what is settled first counts as what came first.
+            self.queue.dropped("format_error", len(items) - len(payloads))
         finally:
             self.queue.dropped("worker_error", self.queue.in_flight)  # 0, unless we failed
-            self._announce_drops()
-        if not self.queue.waiting:
-            self._hurry = False
+            self.announce_drops()
         return True
 
     def drain(self) -> None:
         """Deliver all that waits, in the calling thread."""
-        with self._sync_lock:
-            ident = threading.get_ident()
-            nested = ident in self._own_threads
-            self._own_threads.add(ident)
-            try:
-                while self.step():
-                    pass
-            finally:
-                if not nested:
-                    self._own_threads.discard(ident)
+        with self._step_lock, inside(self._own_threads):
+            while not (self._stop_at is not None or self.is_running) and self.step():
+                pass
 
-    def _deliver(self, items: list[Item]) -> None:
-        """Send `items` until each is settled."""
-        payloads = self._payloads(items)
+    def _deliver(self, payloads: list[Any]) -> None:
+        """Send `payloads` until each is settled."""
         while payloads:
             try:
                 self._sink.open()
@@ -258,8 +308,10 @@ class Worker:
                     return
             except BaseException as fault:
                 self.note(fault)
-                self._close_sink()
+                self._close_parts()
                 self.queue.dropped("sink_error", len(payloads))
+                if self._is_for_the_caller(fault):
+                    raise
                 return
             else:
                 self.queue.delivered(len(payloads))
@@ -274,10 +326,15 @@ class Worker:
         for record, _, _ in items:
             try:
                 payloads.append(self.encode_safely(record))
-            except Exception as fault:
+            except BaseException as fault:
                 self.note(fault)
-                self.queue.dropped("format_error", 1)
+                if self._is_for_the_caller(fault):
+                    raise
         return payloads
+
+    def _is_for_the_caller(self, fault: BaseException) -> bool:
+        """Return whether `fault` is a Ctrl-C, or the like, of a thread that is not ours."""
+        return not isinstance(fault, Exception) and threading.get_ident() != self._own_ident
 
     def encode_safely(self, record: logging.LogRecord) -> Any:
         """Return the payload of `record`, of a plainer one where its own cannot be made.
@@ -300,48 +357,53 @@ class Worker:
 
     def _wait_to_retry(self, fault: BaseException) -> bool:
         """Wait as long as the backoff says; return False to give up."""
-        if self._retry is None or self.is_sync or not self.is_running:
+        if self._retry is None or threading.get_ident() != self._own_ident:
             return False
         delay = self._backoff.delay(getattr(fault, "retry_after_s", None))
         if delay is None:
             return False
         until = self._clock() + delay
-        hurried = self._hurry
+        before = self._hurries()
         while (left := until - self._clock()) > 0:
             if self._stop_at is not None:
                 left = min(left, self._stop_at - self._clock())
                 if left <= 0:
                     return False
-            self.bell.doze()
-            if self._hurry and not hurried:
+            if self._hurries() != before:
                 break  # a flush or a stop came while we waited: try at once
-            # A shorter sleep notices a flush that comes between the look and the sleep.
-            self.bell.sleep(min(left, 0.5))
-        self.bell.rouse()
+            self.bell.sleep(left)  # awake to all but a flush or a stop, which always ring
         return True
 
-    def _close_sink(self) -> None:
+    def _hurries(self) -> tuple[int, bool]:
+        return self.queue.calls, self._stop_at is not None
+
+    def _close_parts(self) -> None:
         for part in (self._sink.flush, self._sink.close):
             try:
                 part()
             except BaseException as fault:
                 self.note(fault)
 
-    def close_if_never_run(self) -> None:
-        """Release the sink of a worker whose thread never started."""
-        if not self._ended.is_set():
-            self._close_sink()
+    def close_sink(self, timeout_s: float) -> None:
+        """Close the sink, unless that is done or somebody goes on using it."""
+        if self._step_lock.acquire(timeout=max(0.0, timeout_s)):
+            try:
+                if not self._is_closed:
+                    self._is_closed = True
+                    self._close_parts()
+            finally:
+                self._step_lock.release()
 
     # -- telling
 
     def note(self, fault: BaseException) -> None:
         """Keep `fault` as the last error and say it on the internal lane."""
-        text = " ".join(str(fault).split())[:300]
-        kind = type(fault).__name__
-        self.last_error = f"{kind}: {text}" if text else kind
-        self._notices.say(f"{self.name}:{kind}", f"handler `{self.name}`: {self.last_error}")
+        self.last_error = describe(fault)
+        subject = f"{self.name}:{type(fault).__name__}"
+        self._notices.say(subject, f"handler `{self.name}`: {self.last_error}")
 
-    def _announce_drops(self) -> None:
+    def announce_drops(self) -> None:
+        """Say how many records were dropped, if there are more than were said."""
         drops = self.queue.drops()
         if drops > self._announced_drops:
             reasons = self.queue.counts()["dropped"].items()

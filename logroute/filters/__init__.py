@@ -29,8 +29,6 @@ class FilterSpec(Spec):
 
 
 KINDS: KindTable[FilterSpec] = KindTable(
-    "logroute.filters",
-    FilterSpec,
     {
         "redact": "logroute.filters.redact:RedactSpec",
         "throttle": "logroute.filters.throttle:ThrottleSpec",

@@ -25,8 +25,6 @@ class FormatterSpec(Spec):
 
 
 KINDS: KindTable[FormatterSpec] = KindTable(
-    "logroute.formatters",
-    FormatterSpec,
     {
         "text": "logroute.formatters.text:TextSpec",
         "json": "logroute.formatters.json:JsonSpec",

@@ -118,8 +118,6 @@ class NetworkSpec(SinkSpec):
 
 
 KINDS: KindTable[SinkSpec] = KindTable(
-    "logroute.sinks",
-    SinkSpec,
     {
         "console": "logroute.sinks.console:ConsoleSpec",
         "file": "logroute.sinks.file:FileSpec",

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from logroute.errors import Rejected, Retryable
-from logroute.options import Duration, Opt, Parsed, Size, Spec
+from logroute.options import Duration, Opt, Size, Spec
+from logroute.shapes import Parsed
 from logroute.sinks import Encoder, Format, SinkSpec
 from logroute.sinks.descriptor import Identity, Writer, identity_of
 from logroute.units import DURATION_PATTERN, parse_duration

@@ -204,7 +204,7 @@ def reason(fault: BaseException) -> str:
     if getattr(fault, "reason", None) in _NO_TLS:
         return "the server speaks no TLS on this port"
     text = one_line(str(getattr(fault, "strerror", None) or fault or type(fault).__name__))
-    return f"{text}: no such host" if type(fault).__name__ == "gaierror" else text
+    return f"cannot look up the name: {text}" if type(fault).__name__ == "gaierror" else text
 
 
 #: What OpenSSL calls an answer that is no TLS.

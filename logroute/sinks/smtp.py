@@ -151,7 +151,7 @@ def _refusal(
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
     text = f"{place} answered {code} {_clean(text, login)}"
     if isinstance(fault, _Refused):
-        text += f" (to {fault.to})"
+        text += f" (about {fault.to})"
     text += _advice(code, text, security, login)
     return Rejected(text) if 500 <= code < 600 else Retryable(text)
 

@@ -8,7 +8,8 @@ def test_demo_agrees_with_its_routes():
     code, out, err = logroute("demo", "--records", "5")
     assert (code, err) == (0, "")
     assert "everything arrived as the routes promise" in out
-    assert "log-file   file     10 of 10" in out
+    assert "log-file   file   10 of 10" in out
+    assert max(map(len, out.splitlines())) <= 80  # as wide as a terminal
 
 
 def test_demo_notices_what_is_missing(tmp_path):

@@ -6,7 +6,8 @@ import pytest
 
 from logroute.config.decode import decode
 from logroute.config.model import Config, Foreign, HandlerSpec, LoggerSpec, NetworkHandlerSpec
-from logroute.config.nodes import Node, parse
+from logroute.config.nodes import Node
+from logroute.config.parse import parse
 from logroute.config.source import from_dict, from_text
 from logroute.delivery.specs import BatchSpec
 from logroute.diagnostics import Span

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from logroute.config.expand import expand
-from logroute.config.nodes import Node, parse
+from logroute.config.nodes import Node
+from logroute.config.parse import parse
 from logroute.config.source import Source, from_dict, from_text, read
 from logroute.diagnostics import Diagnostic
 

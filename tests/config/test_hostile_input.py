@@ -8,7 +8,7 @@ import pytest
 
 from logroute.config import yamltext
 from logroute.config.expand import expand
-from logroute.config.nodes import parse
+from logroute.config.parse import parse
 from logroute.config.source import MAX_BYTES, Syntax, from_bytes, from_text, read
 
 ALIAS_BOMB = "a0: &a0 [x]\n" + "".join(

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logroute.config import nodes, yamltext
-from logroute.config.nodes import Budget, Node, parse
+from logroute.config.nodes import Budget, Node
+from logroute.config.parse import parse
 from logroute.config.source import Source, Syntax, from_bytes, from_dict, from_text
 
 PARSERS = [yamltext.C_PARSER, yamltext.PYTHON_PARSER]
@@ -280,7 +281,16 @@ SYNTAX = [
     ("- a\nb: 1\n", "2:1", "among list items"),
     ("a: [x, y\nb: 1\n", "2:2", "closing `]` is missing"),
     ("a: {x: 1 y: 2}\n", "1:11", "closing `}` is missing"),
-    ("a: [x]]\n", "1:7", "closes nothing"),
+    ("a: [x]]\n", "1:7", "remove one `]`"),
+    ("a: {b: {c: d}}}\n", "1:16", "remove one `}`"),
+    ("a:\n  b: {c: d}}\n", "2:12", "remove one `}`"),
+    ("- {a: {b: c}}, d: e}\n", "1:14", "one too many"),
+    ("a:\n  - {b: c}\n  {b: c}\n", "3:3", "begins with `- `"),
+    ("a:\n  - {b: c}\n\n    {b: c}\n", "4:5", "begins with `- `"),
+    ("a:\n  - b\n  c\n", "3:3", "begins with `- `"),
+    ("a:\n  - b: c\n  b: c\n", "3:3", "begin a new item with `- `"),
+    ("- {a: b, c:{d: e}}\n", "1:11", "space is missing"),
+    ("- {a: b, c:[d]}\n", "1:11", "space is missing"),
     ("a: *.db\n", "1:4", "anchor"),
     ("a: >=30\n", "1:4", "block of text"),
     ("a: !foo!bar x\n", "1:4", "tag"),
@@ -452,7 +462,7 @@ def test_dumped_yaml_comes_back(data: dict[str, Any], flow: bool, parser: Any) -
     text = yaml.safe_dump(data, allow_unicode=True, default_flow_style=flow, sort_keys=False)
     found: list[Any] = []
     root = yamltext.build(from_text(text), Budget(), found, parser)
-    assert found == []
+    assert [item for item in found if item.code != "LR010"] == []
     assert root is not None
     assert root.data(legacy=True) == data
 

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from logroute.config.decode import FAMILIES, decode, top_options
-from logroute.config.nodes import Node, parse
+from logroute.config.nodes import Node
+from logroute.config.parse import parse
 from logroute.config.schema import diagnose, plain, validator
 from logroute.config.source import from_dict
 from logroute.options import options_of

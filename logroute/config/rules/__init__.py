@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from logroute.config.decode import Decoded, read
 from logroute.config.model import Config
 from logroute.config.nodes import Node
-from logroute.config.rules import formats, habits, levels, names, routes
+from logroute.config.rules import credentials, formats, habits, levels, names, routes
 from logroute.config.rules.facts import Facts
 from logroute.diagnostics import Diagnostic
 
@@ -19,6 +19,7 @@ __all__ = ["RULES", "check_rules"]
 
 #: Every rule, in the order of its code.
 RULES: tuple[Callable[[Facts], Iterator[Diagnostic]], ...] = (
+    credentials.conflicting_credentials,
     habits.not_yet_available,
     names.undefined_names,
     names.unused_definitions,
@@ -26,7 +27,10 @@ RULES: tuple[Callable[[Facts], Iterator[Diagnostic]], ...] = (
     routes.unreachable_routes,
     levels.empty_ranges,
     formats.bad_patterns,
+    formats.bad_replacements,
     formats.bad_formats,
+    credentials.other_variables,
+    credentials.credentials_in_clear,
     habits.unknown_stdlib_keys,
     habits.truthy_text,
 )

@@ -1,19 +1,24 @@
 """What every rule may ask: the config, its tree, and what is broken in it."""
 
 from collections.abc import Iterator
+from itertools import chain
 
-from logroute.config.decode import Decoded
+from logroute.config.decode import Decoded, is_ignored, top_options
 from logroute.config.findings import View, is_inside
 from logroute.config.model import Config
 from logroute.config.nodes import Node
-from logroute.config.shapes import Path
+from logroute.config.readers import Path
+from logroute.config.slips import odd_character
 from logroute.diagnostics import Span
+from logroute.hints import nearest
 from logroute.levels import Levels
 
-__all__ = ["MAX_PATTERNS", "Facts", "letter"]
+__all__ = ["MAX_PATTERNS", "Facts", "letter", "redacted"]
 
 #: Most characters of all regular expressions; compiling takes several microseconds each.
 MAX_PATTERNS = 50_000
+# a guess at what was meant takes its time
+_MOST_MISSPELT = 20
 
 
 class Facts:
@@ -25,8 +30,9 @@ class Facts:
         view: the tree with what decoding found.
         levels: the level names that the config knows.
         is_complete: whether all included files were read.
-        patterns: the regular expressions of the routes, as far as they may be compiled.
+        patterns: the regular expressions of routes and filters, as far as they may be compiled.
         excess_pattern: the first one that may not.
+        misspelt: the top-level sections that misspelt keys were meant to be.
     """
 
     def __init__(self, config: Config, node: Node, found: Decoded, *, is_complete: bool) -> None:
@@ -38,20 +44,23 @@ class Facts:
         self.is_complete = is_complete
         self.patterns: list[Node] = []
         self.excess_pattern: Node | None = None
+        self.misspelt = _misspelt(node)
         self._find_patterns()
         self._broken = {problem.path for problem in found.problems if problem.is_shape}
         self._above = {path[:length] for path in self._broken for length in range(len(path) + 1)}
 
     def _find_patterns(self) -> None:
         size = 0
-        for route in self.items("routes"):
-            for node in _patterns(route.at(("match",))):
-                if isinstance(node.value, str) and not node.opaque:
-                    size += len(node.value)
-                    if size > MAX_PATTERNS:
-                        self.excess_pattern = node
-                        return
-                    self.patterns.append(node)
+        matches = (route.at(("match",)) for route in self.items("routes"))
+        of_routes = (node for match in matches for node in _patterns(match))
+        of_filters = (n for e in self.section("filters").values() for n in redacted(e))
+        for node in chain(of_routes, of_filters):
+            if isinstance(node.value, str) and not node.opaque:
+                size += len(node.value)
+                if size > MAX_PATTERNS:
+                    self.excess_pattern = node
+                    return
+                self.patterns.append(node)
 
     def is_broken(self, path: Path) -> bool:
         """Return whether the value at `path`, a part of it or what it is in has the wrong shape."""
@@ -84,6 +93,28 @@ def _patterns(match: Node | None) -> Iterator[Node]:
             for field in node.value.values():
                 if regex := field.at(("regex",)):
                     yield regex
+
+
+def redacted(entry: Node) -> Iterator[Node]:
+    """Yield the patterns of a `redact` filter."""
+    kind, patterns = entry.at(("type",)), entry.at(("patterns",))
+    if kind is not None and kind.value == "redact" and patterns is not None:
+        yield from patterns.value if isinstance(patterns.value, list) else [patterns]
+
+
+def _misspelt(root: Node) -> frozenset[str]:
+    """Return the sections that unknown keys at the top were likely meant to be."""
+    known = top_options()
+    top = root.value if isinstance(root.value, dict) else {}
+    unknown = [key for key in top if key not in known and not is_ignored(key)]
+    meant: set[str] = set()
+    for key in unknown[:_MOST_MISSPELT]:
+        if odd_character(key) is not None:  # an indentation, perhaps, of any section
+            return frozenset(known)
+        best = nearest(key.partition(":")[0], known)
+        if best is not None:
+            meant.add(best)
+    return frozenset(meant)
 
 
 def letter(node: Node, offset: int) -> Span:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from logroute.config.decode import is_foreign
 from logroute.config.model import Foreign
 from logroute.config.nodes import Node, shown
-from logroute.config.rules.facts import MAX_PATTERNS, Facts, letter
-from logroute.diagnostics import Diagnostic, error
+from logroute.config.rules.facts import MAX_PATTERNS, Facts, letter, redacted
+from logroute.diagnostics import Diagnostic, error, warning
+from logroute.patterns import lazy_pattern
 
-__all__ = ["bad_formats", "bad_patterns"]
+__all__ = ["bad_formats", "bad_patterns", "bad_replacements"]
 
 
 def bad_patterns(facts: Facts) -> Iterator[Diagnostic]:
@@ -41,6 +42,34 @@ def _compile(node: Node) -> Iterator[Diagnostic]:
         yield error("LR403", f"bad regular expression: {fault}", node.span)
 
 
+def bad_replacements(facts: Facts) -> Iterator[Diagnostic]:
+    r"""Find replacements that name a group which the pattern has not (LR403).
+
+    In the `replacement` of a `redact` filter, `\1` is what the first group of a
+    pattern matched::
+
+        filters:
+          cards: {type: redact, patterns: ['[0-9]{12}'], replacement: '\1***'}
+
+    Put round brackets around what is to stay.
+    """
+    for name, spec in facts.config.filters.items():
+        entry = facts.node.at(("filters", name))
+        node = entry.at(("replacement",)) if entry is not None else None
+        if entry is None or node is None or facts.excess_pattern is not None:
+            continue
+        if isinstance(spec, Foreign) or facts.is_broken(("filters", name)) or _is_unknown(entry):
+            continue
+        if any(fault for pattern in redacted(entry) for fault in _compile(pattern)):
+            continue  # which is told already
+        try:
+            spec.filter()
+        except ValueError as fault:
+            reason = "no such group" if node.secret else str(fault)[:200]
+            message = f"filter `{shown(name)}`: bad `replacement`: {reason}"
+            yield error("LR403", message, node.span)
+
+
 def _cure(fault: re.error) -> str | None:
     if "nothing to repeat" in fault.msg:
         return "a glob is no regular expression: `*` repeats what stands before it"
@@ -59,7 +88,9 @@ def bad_formats(facts: Facts) -> Iterator[Diagnostic]:
         formatters:
           line: {format: "{asctime} {message}"}
 
-    Add `style: "{"`, or write the fields in the style given.
+    Add `style: "{"`, or write the fields in the style given. In the style `%` a
+    field ends with a letter, mostly `s`: `%(levelname) %(message)s` shows the
+    words `%(message)s`.
     """
     for name, spec in facts.config.formatters.items():
         entry = facts.node.at(("formatters", name))
@@ -75,7 +106,42 @@ def bad_formats(facts: Facts) -> Iterator[Diagnostic]:
             node = entry.at(("format",)) or entry
             reason = "invalid format" if node.secret else _lower(str(fault))[:200]
             message = f"formatter `{shown(name)}`: {reason}"
-            yield error("LR405", message, node.span, _style_cure(entry))
+            lost = next(_lost(entry), None)
+            cure = _style_cure(entry) if lost is None else _conversion_cure(lost)
+            yield error("LR405", message, node.span, cure)
+        else:
+            if not isinstance(spec, Foreign) or not is_foreign(spec.entry):
+                yield from _told(name, entry)
+
+
+def _told(name: str, entry: Node) -> Iterator[Diagnostic]:
+    for found in _lost(entry):
+        message = f"formatter `{shown(name)}`: `{shown(found[0])}` has no conversion letter"
+        place = letter(entry.value["format"], found.start())
+        yield warning("LR405", message, place, _conversion_cure(found))
+
+
+def _lost(entry: Node) -> Iterator[re.Match[str]]:
+    """Yield the fields of a layout in the style `%` that lack their letter."""
+    layout, style = entry.at(("format",)), entry.at(("style",))
+    if layout is None or not isinstance(layout.value, str) or layout.secret:
+        return
+    if style is not None and style.value != "%":
+        return
+    for found in _FIELD.finditer(layout.value):
+        if found["name"] is not None and found["letter"] is None:
+            yield found
+
+
+def _conversion_cure(found: re.Match[str]) -> str:
+    return f"write `%({shown(found['name'])}){found['width']}s`"
+
+
+# `%%`, or a field; `% d` puts a space before a number, but `%(name) day` does not mean that
+_FIELD = lazy_pattern(
+    r"%%|%\((?P<name>\w+)\)(?P<width>[#0+-]*[0-9]*(?:\.[0-9]+)?)"
+    r"(?P<letter>[hlL]?[diouxXeEfFgGcrsa]| [#0+ -]*[0-9]*(?:\.[0-9]+)?[diouxXeEfFgG](?!\w))?"
+)
 
 
 def _is_unknown(entry: Node) -> bool:

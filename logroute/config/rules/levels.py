@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from itertools import islice
 
+from logroute.config.nodes import shown
+from logroute.config.readers import Site
 from logroute.config.rules.facts import Facts
-from logroute.config.shapes import Site
+from logroute.config.slips import text_cure
 from logroute.diagnostics import Diagnostic, error
 from logroute.matchers import MatchSpec
-from logroute.options import LEVEL, VEIL
+from logroute.options import VEIL
+from logroute.shapes import LEVEL
 
 __all__ = ["empty_ranges", "unknown_levels"]
 
@@ -72,4 +75,10 @@ def _told(facts: Facts, code: str, site: Site, fault: ValueError) -> Diagnostic:
     message, *cure = fault.args
     if facts.view.is_secret(site.path):
         return error(code, f"`{VEIL}` is no level", site.node.span)
-    return error(code, str(message), site.node.span, (str(cure[0]) or None) if cure else None)
+    slip = text_cure(facts.view, site.path)
+    return error(
+        code,
+        shown(str(message), 300),
+        site.node.span,
+        slip or (str(cure[0]) if cure else "") or None,
+    )

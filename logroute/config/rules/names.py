@@ -5,11 +5,13 @@ from collections.abc import Iterator
 
 from logroute.config.model import Foreign
 from logroute.config.nodes import Node, shown
+from logroute.config.readers import Path
 from logroute.config.rules.facts import Facts
-from logroute.config.shapes import Path
+from logroute.config.slips import text_cure
 from logroute.diagnostics import Diagnostic, Severity, Span, warning
 from logroute.hints import nearest
-from logroute.options import VEIL, Name
+from logroute.options import VEIL
+from logroute.shapes import Name
 
 __all__ = ["undefined_names", "unused_definitions"]
 
@@ -40,10 +42,12 @@ def undefined_names(facts: Facts) -> Iterator[Diagnostic]:
         section = f"{part}s"
         if name not in facts.section(section) and facts.is_complete:
             root = facts.node.at((section,))
-            if root is None or isinstance(root.value, dict | None):
+            is_known = root is None or isinstance(root.value, dict | None)
+            if is_known and section not in facts.misspelt:
                 uses.setdefault((part, name), []).append(node.span)
     sites = facts.view.found.sites
     secrets = {site.value for site in sites if facts.view.is_secret(site.path)} if uses else ()
+    paths = {site.value: site.path for site in reversed(sites)} if uses else {}
     for (part, name), spans in uses.items():
         more = f" (+{len(spans) - 1} more uses)" if len(spans) > 1 else ""
         yield Diagnostic(
@@ -51,7 +55,9 @@ def undefined_names(facts: Facts) -> Iterator[Diagnostic]:
             "LR201",
             f"{part} `{VEIL if name in secrets else shown(name)}` is not defined{more}",
             spans[0],
-            facts.view.suggest(name, facts.section(f"{part}s")) or f"define it under `{part}s`",
+            text_cure(facts.view, paths.get(name, ()))
+            or facts.view.suggest(name, facts.section(f"{part}s"))
+            or f"define it under `{part}s`",
             tuple(("used here too", span) for span in spans[1 : _SHOWN_USES + 1]),
         )
 
@@ -101,12 +107,27 @@ def unused_definitions(facts: Facts) -> Iterator[Diagnostic]:
     used |= _loosely_used(facts)
     for part in _PARTS:
         section = facts.node.at((f"{part}s",))
+        if not facts.misspelt.isdisjoint(_USERS[part]) or (part == "handler" and _has_gap(facts)):
+            continue
         for name in facts.section(f"{part}s"):
             if (part, name) not in used and section is not None:
                 span = section.keys.get(name, section.span)
                 cure = _USES[part]
                 yield warning("LR202", f"{part} `{shown(name)}` is not used", span, cure)
 
+
+def _has_gap(facts: Facts) -> bool:
+    """Return whether a route has an empty `to`, which may have been any handler."""
+    targets = (route.at(("to",)) for route in facts.items("routes"))
+    return any(node is not None and node.value is None for node in targets)
+
+
+#: Where the names of each family stand.
+_USERS = {
+    "handler": {"handlers", "loggers", "root", "routes", "unmatched"},
+    "formatter": {"handlers"},
+    "filter": {"handlers", "loggers", "root", "routes"},
+}
 
 _USES = {
     "handler": "name it in a route, a logger or `unmatched`, or remove it",
@@ -150,3 +171,5 @@ def _words(node: Node) -> Iterator[str]:
             yield from _words(item)
     elif isinstance(node.value, str):
         yield node.value
+        if "," in node.value or ":" in node.value:  # `to:console`, or `a, b` for a list
+            yield from re.split(r"[\s,:]+", node.value)

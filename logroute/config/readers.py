@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from logroute.config.nodes import Node
 from logroute.config.scalars import as_core
-from logroute.options import (
-    EMPTY,
+from logroute.options import EMPTY, Spec, options_of
+from logroute.patterns import lazy_pattern
+from logroute.shapes import (
     LEVEL,
     Anything,
     Choice,
@@ -25,14 +26,16 @@ from logroute.options import (
     Parsed,
     Part,
     Shape,
-    Spec,
     Table,
     Text,
     Truth,
-    options_of,
 )
 
-__all__ = ["BAD", "Path", "Problem", "Site", "read_value", "stand_in", "typed"]
+__all__ = ["BAD", "OTHER_VARIABLE", "Path", "Problem", "Site", "read_value", "stand_in", "typed"]
+
+_OTHER_MARKS = ("$", "%", "{")
+#: How others write variables.
+OTHER_VARIABLE = lazy_pattern(r"\$[A-Za-z_]\w*|%[A-Za-z_]\w*%|\{\{[^{}]+\}\}")
 
 Path = tuple[str | int, ...]
 
@@ -116,6 +119,8 @@ def _read_text(walk: "Reading", shape: Any, node: Node, path: Path) -> Any:
         return walk.fault(path, "must be text")
     if shape.pattern is not None and not re.fullmatch(shape.pattern, value):
         return walk.fault(path, shape.expects or "does not have the right form")
+    if value[:1] in _OTHER_MARKS and not node.untyped and OTHER_VARIABLE.fullmatch(value):
+        walk.fault(path, "is no variable, and is used as it stands", "LR611")
     return value
 
 
