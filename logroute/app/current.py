@@ -8,6 +8,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from logroute.collector import paused_collector
 from logroute.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -63,18 +64,19 @@ def configure(
         ConfigError: the config cannot be used, with every fault in it; what ran
             before goes on running.
     """
-    from logroute.config.load import load as load_config
-
     if watch:
         raise NotImplementedError("watch=True is not yet available")
-    loaded = load_config(_named(source), profile=profile)
-    if loaded.config is None or loaded.node is None:
-        raise ConfigError(loaded.diagnostics)
-    if loaded.config.incremental:
-        return _apply_incremental(loaded.node.data(legacy=True))
-    with _changing:
-        before = current()
-        runtime = _replace(loaded.config, loaded.node, imports)
+    with paused_collector():  # modules, nodes and specs: nearly all of it stays
+        from logroute.config.load import load as load_config
+
+        loaded = load_config(_named(source), profile=profile)
+        if loaded.config is None or loaded.node is None:
+            raise ConfigError(loaded.diagnostics)
+        if loaded.config.incremental:
+            return _apply_incremental(loaded.node.data(legacy=True))
+        with _changing:
+            before = current()
+            runtime = _replace(loaded.config, loaded.node, imports)
     if before is not None and before is not runtime:
         before.shutdown()
     return runtime

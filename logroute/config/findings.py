@@ -7,16 +7,19 @@ no value longer than a line. Runs in whatever thread loads a config.
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from logroute.config.decode import STDLIB_KEYS, Decoded, top_options
 from logroute.config.model import LoggerSpec, StdFilterSpec, StdFormatterSpec
 from logroute.config.nodes import Node, shown
 from logroute.config.readers import Path, Problem
-from logroute.config.slips import odd_character, slip_at, variable_cure
 from logroute.diagnostics import Diagnostic, Span, error, warning
 from logroute.hints import OPTION_SYNONYMS, nearest, suggest
 from logroute.options import VEIL, options_of
 from logroute.patterns import lazy_pattern
+
+if TYPE_CHECKING:
+    from logroute.config.slips import Slip
 
 __all__ = ["View", "in_order", "is_inside", "subject", "tell", "unknown_key"]
 
@@ -36,13 +39,14 @@ _MAX_NAMES = 500
 class View:
     """A tree with what decoding found in it: all that a message needs."""
 
-    __slots__ = ("_suggestions", "found", "node")
+    __slots__ = ("_suggestions", "found", "node", "strays")
 
     def __init__(self, node: Node, found: Decoded) -> None:
         """Look at `node` in the light of what was found in it."""
         self.node = node
         self.found = found
         self._suggestions = 0
+        self.strays: dict[Path, dict[str, Slip]] = {}  # by mapping, as `slips` found them
 
     def at(self, path: Path) -> Node | None:
         """Return the node at `path`."""
@@ -64,6 +68,8 @@ class View:
         self, word: str, names: Iterable[str], synonyms: Mapping[str, str] | None = None
     ) -> str | None:
         """Return what was likely meant; of a hopeless file only the first times."""
+        from logroute.config.slips import odd_character  # only for a finding
+
         odd = odd_character(word)
         if odd is not None:
             return odd
@@ -141,6 +147,8 @@ def unknown_key(
     """Say that a key means nothing where it is, and which one was likely meant."""
     key = str(path[-1])
     known = [name for name in candidates if name != "$schema"]
+    from logroute.config.slips import slip_at  # only for a finding
+
     slip = slip_at(view, path, known)
     if slip is None:
         name, cure = shown(key), view.suggest(key, known, OPTION_SYNONYMS)
@@ -206,6 +214,8 @@ def _truthy_text(view: View, problem: Problem) -> Diagnostic:
 
 def _no_variable(view: View, problem: Problem) -> Diagnostic:
     message = f"{subject(problem.path)} {problem.message}"
+    from logroute.config.slips import variable_cure  # only for a finding
+
     cure = variable_cure(view, problem.path)
     return warning(problem.code, message, view.place(problem.path), cure)
 

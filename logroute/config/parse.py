@@ -4,11 +4,11 @@ YAML, JSON and TOML are read under limits that hold while reading, and every
 fault of the text becomes a diagnostic. Runs in whatever thread loads a config.
 """
 
-import gc
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from logroute.collector import paused_collector
 from logroute.config.nodes import (
     MAX_DEPTH,
     Budget,
@@ -43,17 +43,13 @@ def parse(source: Source, budget: Budget | None = None) -> tuple[Node | None, li
         root, there may still be errors: of keys, tags and aliases.
     """
     faults: list[Diagnostic] = []
-    collecting = gc.isenabled()
-    gc.disable()  # thousands of new containers would start useless collections
     try:
-        root = _build(source, budget or Budget(), faults)
+        with paused_collector():
+            root = _build(source, budget or Budget(), faults)
     except RefusedError as refusal:
         if refusal.diagnostic.code not in {fault.code for fault in faults}:
             faults.append(refusal.diagnostic)  # else it follows from the first
         return None, faults
-    finally:
-        if collecting:
-            gc.enable()
     if root is None or (root.value is None and not root.opaque):
         empty = error(
             "LR003",

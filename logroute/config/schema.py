@@ -8,6 +8,7 @@ import functools
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from logroute.config.decode import FAMILIES, MAX_PROBLEMS, Decoded, is_marked, read
@@ -180,9 +181,13 @@ def _soft_problems(view: View) -> list[Problem]:
 
 def _unknown_keys(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
     known, patterns = fault.schema["properties"], fault.schema.get("patternProperties", ())
-    for key in fault.instance:
-        if key not in known and not any(re.search(pattern, key) for pattern in patterns):
-            yield unknown_key(view, (*path, key), known)
+    unknown = (
+        key
+        for key in fault.instance
+        if key not in known and not any(re.search(pattern, key) for pattern in patterns)
+    )
+    for key in islice(unknown, MAX_PROBLEMS):
+        yield unknown_key(view, (*path, key), known)
 
 
 def _missing_keys(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:

@@ -7,7 +7,7 @@ thread loads a config.
 """
 
 import itertools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from logroute.config.decode import FAMILIES, is_marked, top_options
@@ -56,7 +56,7 @@ def slip_at(view: "View", path: Path, known: Collection[str]) -> Slip | None:
     """Return the slip behind the unknown key at `path`, where the keys `known` fit."""
     key, parent = str(path[-1]), path[:-1]
     left, colon, _ = key.partition(":")
-    if colon and left in known:
+    if colon and (left in known or SECRET_NAME.search(left)):
         return Slip(key, _veiled(view, path, key), _spaced(view, path, key))
     return _of_address(view, parent, key, known) or _of_list(view, parent, key)
 
@@ -157,29 +157,39 @@ def _scalar(node: Node) -> str:
 
 def _of_list(view: "View", path: Path, key: str) -> Slip | None:
     """See items that a comma between `{` and `}` made keys: `{to: a, b}`."""
+    if path not in view.strays:  # one look at all keys, however many there are
+        view.strays[path] = dict(_find_strays(view, path))
+    return view.strays[path].get(key)
+
+
+def _find_strays(view: "View", path: Path) -> Iterator[tuple[str, Slip]]:
     entry = view.at(path)
-    if entry is None or not _is_empty(entry.value[key]):
-        return None
+    entries: Mapping[str, Node] = entry.value if entry is not None else {}
     options = options_at(view.node, path)
-    keys = list(entry.value)
-    first = keys.index(key)
-    while first and keys[first] not in options and _is_empty(entry.value[keys[first]]):
-        first -= 1
-    owner, strays = keys[first], keys[first + 1 :]
-    strays = list(
-        itertools.takewhile(lambda k: k not in options and _is_empty(entry.value[k]), strays)
-    )
-    if key not in strays:
-        return None
-    where = (*path, owner)
-    if view.is_secret(where):
+    owner: str | None = None
+    for is_stray, keys in itertools.groupby(
+        entries, lambda key: key not in options and _is_empty(entries[key])
+    ):
+        run = list(keys)
+        if not is_stray:
+            owner = run[-1]
+        elif owner is not None:
+            slip = _stray_slip(view, (*path, owner), options.get(owner), run)
+            yield from ((key, slip) for key in run if slip is not None)
+
+
+def _stray_slip(view: "View", path: Path, option: Option | None, strays: list[str]) -> Slip | None:
+    """Return the slip of empty keys that follow the option at `path`."""
+    if view.is_secret(path):
         return Slip(strays[0], VEIL, "put a text with a comma in quotes")
-    option, given = options.get(owner), entry.value[owner]
+    given = view.at(path)
+    if given is None or option is None or not isinstance(option.shape, Many):
+        return None
     items = given.value if isinstance(given.value, list) else [given]
-    if option is None or not isinstance(option.shape, Many) or not all(map(_scalar, items)):
+    if not all(map(_scalar, items)):
         return None
     words = [*(item.text for item in items), *strays]
-    return Slip(strays[0], shown(strays[0]), _listed(owner, words))
+    return Slip(strays[0], shown(strays[0]), _listed(option.key, words))
 
 
 def _is_empty(node: Node) -> bool:

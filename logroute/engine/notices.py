@@ -12,6 +12,8 @@ import time
 from _thread import get_ident
 from collections.abc import Callable, Iterator
 
+from logroute.errors import DeliveryError
+
 __all__ = ["Notices", "describe", "inside"]
 
 PERIOD_S = 10.0
@@ -26,6 +28,8 @@ def describe(fault: BaseException) -> str:
         text = " ".join(str(fault).split())[:300]
     except Exception:
         text = "(its text cannot be made)"
+    if isinstance(fault, DeliveryError) and text:
+        return text  # written for people; the class is our affair
     return f"{kind}: {text}" if text else kind
 
 

@@ -398,9 +398,17 @@ class Worker:
 
     def note(self, fault: BaseException) -> None:
         """Keep `fault` as the last error and say it on the internal lane."""
-        self.last_error = describe(fault)
+        self.last_error = f"{describe(fault)}{self._outlook(fault)}"
         subject = f"{self.name}:{type(fault).__name__}"
         self._notices.say(subject, f"handler `{self.name}`: {self.last_error}")
+
+    def _outlook(self, fault: BaseException) -> str:
+        """Say what comes of a fault, where that is known."""
+        if isinstance(fault, Rejected):
+            return " (refused for good)"
+        if isinstance(fault, Retryable | OSError) and self._retry and not self.is_sync:
+            return " (will be tried again)"
+        return ""
 
     def announce_drops(self) -> None:
         """Say how many records were dropped, if there are more than were said."""

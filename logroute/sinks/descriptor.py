@@ -8,6 +8,7 @@ import bisect
 import errno
 import itertools
 import os
+import select
 import stat
 import time
 from collections.abc import Sequence
@@ -87,8 +88,6 @@ def _piece_end(ends: list[int], at: int) -> int:
 
 
 def _wait_writable(descriptor: int, until: float) -> None:
-    import select
-
     left_ms = max(0, int((until - time.monotonic()) * 1000))
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)

@@ -64,6 +64,70 @@ def test_undefined_name_is_told_once() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("handlers", "handler", ["LR101"]),
+        ("formatters", "formater", ["LR101"]),
+        ("filters", "fliters", ["LR101"]),
+        ("routes", "route", ["LR101"]),
+        ("routes", "root_logger", ["LR101", "LR202"]),
+    ],
+)
+def test_misspelt_section_silences_its_family(old: str, new: str, expected: list[str]) -> None:
+    """What a misspelt section defines or uses is neither undefined nor unused."""
+    document = {
+        "queue": {},
+        "formatters": {"line": {"type": "text"}},
+        "filters": {"app": {"name": "app"}},
+        "handlers": {"console": {"type": "console", "formatter": "line", "filters": "app"}},
+        "routes": [{"to": "console"}],
+    }
+    renamed = {new if key == old else key: value for key, value in document.items()}
+    assert sorted(codes(renamed)) == expected
+
+
+def test_empty_target_silences_unused_handlers() -> None:
+    """A route whose `to` is empty may have meant any handler."""
+    assert codes({"handlers": HANDLERS, "routes": [{"to": None}]}) == ["LR103"]
+
+
+def test_unknown_token_counts_as_credentials() -> None:
+    """Credentials that `check` does not read would be sent in clear all the same."""
+    auth = {"bearer": "${file:/run/secrets/token}"}
+    web = {"type": "http", "url": "http://logs.example.org/", "auth": auth}
+    document = {"version": 1, "handlers": {"web": web}, "routes": [{"to": "web"}]}
+    found = load(document, environ={}, read_secrets=False).diagnostics
+    assert [item.code for item in found] == ["LR704"]
+
+
+@pytest.mark.parametrize("text", ["$SMTP_PASSWORD", "{{ x }}", "%X%"])
+def test_value_of_a_variable_is_no_variable(text: str) -> None:
+    """A password that came from a variable may look like one."""
+    mail = {"type": "email", "host": "mx", "from": "a@b.c", "to": "d@e.f", "password": "${PW}"}
+    document = {"version": 1, "handlers": {"mail": mail}, "routes": [{"to": "mail"}]}
+    assert load(document, environ={"PW": text}).diagnostics == ()
+
+
+def test_slips_of_the_pen_show_no_secret() -> None:
+    """A password that became part of a key is veiled."""
+    for slip in ("password:hunter2", "password: x,hunter2", "host: h, token:hunter2"):
+        text = f"version: 1\nhandlers:\n  mail: {{type: email, {slip}}}\n"
+        shown = "".join(map(str, load(text, environ={}).diagnostics))
+        assert "LR101" in shown and "hunter2" not in shown
+
+
+def test_many_stray_items_are_one_finding() -> None:
+    """However many items a list without brackets has, they are one finding."""
+    items = ", ".join(f"f{i}" for i in range(20_000))
+    text = (
+        f"version: 1\nhandlers:\n  a: {{type: console, filters: {items}}}\nroot: {{handlers: a}}\n"
+    )
+    found = load(text, environ={}).diagnostics
+    assert [item.code for item in found] == ["LR101"]
+    assert "filters: [f0, f1, " in str(found[0].help)
+
+
 def test_broken_handler_is_defined() -> None:
     """A handler whose own entry is wrong does not make its uses wrong."""
     document = {"handlers": {"mail": {"type": "email"}}, "routes": [{"to": "mail"}]}

@@ -56,11 +56,9 @@ def credentials_in_clear(facts: Facts) -> Iterator[Diagnostic]:
 
     Write `https://`; for mail, `security: starttls` or `tls`.
     """
-    from logroute.sinks.net import is_loopback  # nobody needs it for a file without handlers
-
     for name, entry in _of_kind(facts, "http"):
         url = _text(entry.at(("url",)))
-        if url.startswith("http://") and _has_login(entry) and not is_loopback(_host(url)):
+        if url.startswith("http://") and _has_login(entry) and _is_remote(_host(url)):
             yield _in_clear(facts, ("handlers", name, "url"), "write `https://`")
     for name, entry in _of_kind(facts, "email"):
         is_clear = _text(entry.at(("security",))) == "none" and _is_given(entry.at(("username",)))
@@ -69,9 +67,15 @@ def credentials_in_clear(facts: Facts) -> Iterator[Diagnostic]:
         allowing = entry.at(("allow_plaintext_login",))
         if allow or (allowing is not None and allowing.opaque):
             continue
-        if is_clear and host and not is_loopback(host):
+        if is_clear and host and _is_remote(host):
             cure = "use `security: starttls`, or set `allow_plaintext_login: true`"
             yield _in_clear(facts, ("handlers", name, "security"), cure)
+
+
+def _is_remote(host: str) -> bool:
+    from logroute.sinks.net import is_loopback  # few files send credentials in clear
+
+    return not is_loopback(host)
 
 
 def _in_clear(facts: Facts, path: Path, cure: str) -> Diagnostic:

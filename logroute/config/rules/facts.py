@@ -8,7 +8,6 @@ from logroute.config.findings import View, is_inside
 from logroute.config.model import Config
 from logroute.config.nodes import Node
 from logroute.config.readers import Path
-from logroute.config.slips import odd_character
 from logroute.diagnostics import Span
 from logroute.hints import nearest
 from logroute.levels import Levels
@@ -109,6 +108,8 @@ def _misspelt(root: Node) -> frozenset[str]:
     unknown = [key for key in top if key not in known and not is_ignored(key)]
     meant: set[str] = set()
     for key in unknown[:_MOST_MISSPELT]:
+        from logroute.config.slips import odd_character  # only for a finding
+
         if odd_character(key) is not None:  # an indentation, perhaps, of any section
             return frozenset(known)
         best = nearest(key.partition(":")[0], known)

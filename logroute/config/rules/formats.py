@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from logroute.config.decode import is_foreign
 from logroute.config.model import Foreign
@@ -12,6 +13,9 @@ from logroute.diagnostics import Diagnostic, error, warning
 from logroute.patterns import lazy_pattern
 
 __all__ = ["bad_formats", "bad_patterns", "bad_replacements"]
+
+
+_SHOWN_FIELDS = 20
 
 
 def bad_patterns(facts: Facts) -> Iterator[Diagnostic]:
@@ -115,7 +119,7 @@ def bad_formats(facts: Facts) -> Iterator[Diagnostic]:
 
 
 def _told(name: str, entry: Node) -> Iterator[Diagnostic]:
-    for found in _lost(entry):
+    for found in islice(_lost(entry), _SHOWN_FIELDS):
         message = f"formatter `{shown(name)}`: `{shown(found[0])}` has no conversion letter"
         place = letter(entry.value["format"], found.start())
         yield warning("LR405", message, place, _conversion_cure(found))

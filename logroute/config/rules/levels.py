@@ -6,7 +6,6 @@ from itertools import islice
 from logroute.config.nodes import shown
 from logroute.config.readers import Site
 from logroute.config.rules.facts import Facts
-from logroute.config.slips import text_cure
 from logroute.diagnostics import Diagnostic, error
 from logroute.matchers import MatchSpec
 from logroute.options import VEIL
@@ -75,6 +74,8 @@ def _told(facts: Facts, code: str, site: Site, fault: ValueError) -> Diagnostic:
     message, *cure = fault.args
     if facts.view.is_secret(site.path):
         return error(code, f"`{VEIL}` is no level", site.node.span)
+    from logroute.config.slips import text_cure  # only for a finding
+
     slip = text_cure(facts.view, site.path)
     return error(
         code,

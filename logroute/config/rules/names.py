@@ -7,7 +7,6 @@ from logroute.config.model import Foreign
 from logroute.config.nodes import Node, shown
 from logroute.config.readers import Path
 from logroute.config.rules.facts import Facts
-from logroute.config.slips import text_cure
 from logroute.diagnostics import Diagnostic, Severity, Span, warning
 from logroute.hints import nearest
 from logroute.options import VEIL
@@ -48,6 +47,8 @@ def undefined_names(facts: Facts) -> Iterator[Diagnostic]:
     sites = facts.view.found.sites
     secrets = {site.value for site in sites if facts.view.is_secret(site.path)} if uses else ()
     paths = {site.value: site.path for site in reversed(sites)} if uses else {}
+    if uses:
+        from logroute.config.slips import text_cure  # only for a finding
     for (part, name), spans in uses.items():
         more = f" (+{len(spans) - 1} more uses)" if len(spans) > 1 else ""
         yield Diagnostic(
