@@ -65,6 +65,15 @@ def _foreign(logger):
     return [h for h in logger.handlers if type(h).__module__.startswith("_pytest")]
 
 
+def test_loggers_of_the_old_config_alone_are_brought_back(tmp_path):
+    """A logger that only the replaced config named is as it was before."""
+    logger = logging.getLogger("old.only")
+    configure(tmp_path, BASIC + "loggers: {old.only: {level: ERROR, handlers: [out]}}\n", "a.log")
+    assert (logger.level, len(logger.handlers)) == (logging.ERROR, 1)
+    configure(tmp_path, name="b.log")
+    assert (logger.level, logger.handlers) == (logging.NOTSET, [])
+
+
 def test_bad_config_leaves_old_one(tmp_path):
     """A config with faults raises, and what ran goes on running."""
     runtime, path = configure(tmp_path)

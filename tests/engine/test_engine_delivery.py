@@ -247,6 +247,28 @@ def test_fork_gives_fresh_threads():
         assert kit.sinks["a"].received == [b"parent"]
 
 
+def test_fork_inherits_no_waiting_records():
+    """Records that wait in the parent's intake at the fork are the parent's alone."""
+    with Kit("a") as kit:
+        dispatcher = kit.runtime.dispatcher
+        dispatcher.start = lambda: None  # they stay in the intake
+        kit.logger.info("parent")
+        reader, writer = os.pipe()
+        pid = os.fork()
+        del dispatcher.start
+        if pid == 0:
+            kit.logger.info("child")
+            kit.runtime.flush(5)
+            os.write(writer, b",".join(kit.sinks["a"].received))
+            os._exit(0)
+        os.close(writer)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert os.read(reader, 100) == b"child"
+        os.close(reader)
+        assert kit.runtime.flush(10)
+        assert kit.sinks["a"].received == [b"parent"]
+
+
 def test_dropped_runtime_ends_its_threads():
     """A runtime that nobody holds any more is collected with its threads."""
     threads = len(os.listdir("/proc/self/task"))

@@ -2,7 +2,7 @@
 
 import logging
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logroute.engine.route import Attachment, Route, RouteTable
@@ -42,6 +42,13 @@ def test_final_stops_the_walk():
     routes = table(({"level": ("ERROR",)}, "a", {"final": True}), ({}, "b", {}))
     assert picked(routes, record(level=40)) == ("a",)
     assert picked(routes, record(level=20)) == ("b",)
+
+
+def test_final_by_content_stops_the_walk():
+    """A final route that matched by content ends the walk as well."""
+    routes = table(({"message": "x"}, "a", {"final": True}), ({}, "b", {}))
+    assert picked(routes, record(msg="x")) == ("a",)
+    assert picked(routes, record(msg="y")) == ("b",)
 
 
 def test_final_below_stops_lower_levels():
@@ -105,6 +112,7 @@ records = st.builds(
 )
 
 
+@settings(max_examples=1000)
 @given(route_lists, records)
 def test_plan_equals_naive_walk(routes, made):
     """Plan and pick give what trying each route in turn gives."""
