@@ -308,7 +308,7 @@ class Runtime:
             return
         begun = time.monotonic() if begun is None else begun
         self._exit_deadline = begun + min(self.shutdown_timeout_s, threading.TIMEOUT_MAX / 2)
-        settled = self._drain_patiently()
+        settled = self._is_unused() or self._drain_patiently()
         self.is_exiting = True
         for face in self.handlers.values():  # a later dictConfig has struck them off
             if all(reference() is not face for reference in logging._handlerList):  # type: ignore[attr-defined]
@@ -321,6 +321,11 @@ class Runtime:
                     self.notices.say(
                         f"{name}:exit", f"handler `{name}` did not deliver {left} records in time"
                     )
+
+    def _is_unused(self) -> bool:
+        """Return whether no record ever came, so that no thread need start to drain."""
+        intake = self.intake
+        return not (intake.taken or intake.entries or self.dispatcher.is_running)
 
     def _drain_patiently(self) -> bool:
         """Drain; the first Ctrl-C lets that go on, the second ends it."""
@@ -336,7 +341,8 @@ class Runtime:
         """Have a sink closed, as `logging.shutdown` closes the handlers one by one."""
         if self.is_exiting and not self.is_shut_down:
             try:
-                self._settle((worker,), self._time_left())
+                if not self._is_unused():
+                    self._settle((worker,), self._time_left())
                 worker.release(self._time_left())
             except KeyboardInterrupt:  # nothing but the end of the process is left to do
                 return
