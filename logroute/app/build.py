@@ -252,7 +252,7 @@ class _Builder:
         is_networked: bool,
         **more: Any,
     ) -> Worker:
-        queue = spec.queue or self.config.queue or QueueSpec()
+        queue = _queue(self.config.queue, spec.queue)
         overflow = queue.overflow or ("shed" if is_networked else "block")
         ours = [
             (filter_name, self.filters[filter_name])
@@ -302,6 +302,11 @@ def _stdlib_formatter(entry: Mapping[str, Any]) -> logging.Formatter:
 
 def _is_ours(spec: object) -> bool:
     return not isinstance(spec, Foreign)
+
+
+def _queue(of_all: QueueSpec | None, own: QueueSpec | None) -> QueueSpec:
+    """Return a handler's queue options, each key from itself, the file or the default."""
+    return QueueSpec(**{**(of_all.__dict__ if of_all else {}), **(own.__dict__ if own else {})})
 
 
 def _batch(spec: BatchSpec, is_digest: bool) -> BatchSpec:

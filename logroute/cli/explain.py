@@ -42,6 +42,8 @@ def run(options: argparse.Namespace) -> int:
     levels = Levels(loaded.config.levels)
     try:
         record = make_record(options, levels)
+        for name, value in loaded.config.context.items():
+            record.__dict__.setdefault(name, value)
     except ValueError as fault:
         print(f"logroute explain: {fault.args[0]}", file=sys.stderr)
         return 2

@@ -93,7 +93,10 @@ class Dispatcher:
         return tuple(self.workers[name] for name in names)
 
     def targets_of(self, record: logging.LogRecord, decision: Decision) -> tuple[Worker, ...]:
-        """Return the workers that get `record`."""
+        """Return the workers that get `record`, with the config's context on it."""
+        values = record.__dict__
+        for name, value in self._context.items():
+            values.setdefault(name, value)
         if decision.plan is None:
             if decision.is_unmatched:
                 self._leave(record, bool(decision.targets))
@@ -238,9 +241,6 @@ class Dispatcher:
         if fault := worker.queue.fault_now(levelno):
             dropped.append(fault)
             return
-        if self._context:
-            for name, value in self._context.items():
-                record.__dict__.setdefault(name, value)
         try:
             for name, apply in worker.filters:
                 record = apply(record)

@@ -218,6 +218,26 @@ def test_context_and_bound_fields_are_added(tmp_path):
     assert lines(path) == ["INFO a x shop eve"]
 
 
+def test_routes_see_context_and_bound_fields(tmp_path):
+    """A match on fields sees the file's context and what bind() added."""
+    text = BASIC.replace("to: out", "to: out, match: {fields: {service: shop, user: eve}}")
+    _, path = configure(tmp_path, text + "context: {service: shop}\n")
+    logging.getLogger("a").info("no")
+    token = logroute.bind(user="eve")
+    logging.getLogger("a").info("yes")
+    logroute.unbind(token)
+    assert lines(path) == ["INFO a yes"]
+
+
+def test_queue_defaults_hold_key_by_key(tmp_path):
+    """A handler's queue options are laid over those of the file."""
+    text = BASIC.replace("formatter: bare}", "formatter: bare, queue: {max_records: 7}}")
+    runtime, path = configure(tmp_path, text + "queue: {mode: sync, max_records: 9}\n")
+    assert runtime.workers["out"].queue.max_records == 7
+    logging.getLogger("a").info("at once")
+    assert path.read_text() == "INFO a at once\n"
+
+
 def test_unmatched_warning_goes_to_stderr(tmp_path, capfd):
     """A record that no route wants is counted; WARNING and above is shown."""
     runtime, _ = configure(tmp_path, BASIC.replace("to: out", "to: out, match: {logger: only}"))

@@ -41,6 +41,13 @@ def test_routes_are_shown_with_their_places(tmp_path):
     ]
 
 
+def test_context_of_the_file_counts(tmp_path):
+    """Fields that the file's context gives every record are there to match."""
+    (tmp_path / "d.yaml").write_text(CONFIG + "context: {tenant: 3}\n")
+    _, out, _ = logroute("explain", "d.yaml", "--level", "ERROR", cwd=tmp_path)
+    assert out.endswith("reaches: mail, file\n")
+
+
 def test_first_failing_condition_is_named(tmp_path):
     """A route that does not match says which condition failed."""
     _, out, _ = explain(tmp_path, "--level", "ERROR", "--field", "tenant=4")
