@@ -9,27 +9,26 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from logroute.config.model import Config, Foreign, HandlerSpec, NetworkHandlerSpec, RouteSpec
+from logroute.config.flow import route_table
+from logroute.config.model import Config, Foreign, HandlerSpec, NetworkHandlerSpec
 from logroute.config.nodes import Node
 from logroute.delivery.queue import Queue
 from logroute.delivery.specs import BatchSpec, QueueSpec
 from logroute.diagnostics import error
 from logroute.engine.handler import HandlerFace
 from logroute.engine.notices import Notices
-from logroute.engine.route import Attachment, Route, RouteTable
 from logroute.engine.runtime import Runtime
 from logroute.engine.worker import Worker
 from logroute.errors import ConfigError
 from logroute.formatters import KINDS as FORMATTERS
 from logroute.levels import Levels
-from logroute.matchers import compile_match
 from logroute.records import copy_of
 from logroute.sinks import Encoder, Format, Sink, SinkSpec
 
 if TYPE_CHECKING:
     from logroute.app.foreign import ForeignParts
 
-__all__ = ["Built", "build", "route_table"]
+__all__ = ["Built", "build"]
 
 
 class Built(NamedTuple):
@@ -77,30 +76,6 @@ def _add_levels(levels: Mapping[str, int]) -> Callable[[], None]:
                 table[key] = former
 
     return forget
-
-
-def route_table(config: Config, levels: Levels) -> RouteTable:
-    """Return the routes of `config`; the live process and `explain` use the same."""
-    routes = [_route(spec, index, levels) for index, spec in enumerate(config.routes or ())]
-    attachments = {
-        name: Attachment(spec.handlers, spec.propagate is not False)
-        for name, spec in config.loggers.items()
-    }
-    if config.root is not None:
-        attachments["root"] = Attachment(config.root.handlers)
-    handler_levels = {name: levels.number(spec.level) for name, spec in config.handlers.items()}
-    leftover = [name for name in config.unmatched or () if name != "drop"]
-    return RouteTable(routes, attachments, handler_levels, leftover)
-
-
-def _route(spec: RouteSpec, index: int, levels: Levels) -> Route:
-    return Route(
-        label=spec.name or f"routes[{index}]",
-        matcher=compile_match(spec.match, levels),
-        to=spec.to,
-        final=spec.final,
-        final_below=None if spec.final_below is None else levels.number(spec.final_below),
-    )
 
 
 class _Builder:

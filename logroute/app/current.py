@@ -193,7 +193,7 @@ def check(source: Source, *, profile: str | None = None) -> "tuple[Diagnostic, .
     """
     from logroute.config.load import load as load_config
 
-    return load_config(source, profile=profile, read_secrets=False).diagnostics
+    return load_config(source, profile=profile, read_secrets=False, advise=True).diagnostics
 
 
 def stats() -> dict[str, Any]:

@@ -15,12 +15,12 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from logroute.app.build import route_table
 from logroute.app.current import configure
 from logroute.app.current import load as load_config
-from logroute.engine.route import RouteTable
+from logroute.config.flow import route_table
 from logroute.engine.runtime import Runtime
 from logroute.levels import Levels
+from logroute.routing import RouteTable
 
 __all__ = ["add_arguments", "run"]
 

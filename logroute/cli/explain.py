@@ -5,12 +5,13 @@ import logging
 import sys
 from typing import Any
 
-from logroute.app.build import route_table
-from logroute.cli.check import load_one, print_report, wants_color
+from logroute.cli.check import print_report
+from logroute.cli.files import load_one, wants_color
+from logroute.config.flow import effective_level, route_table
 from logroute.config.load import Loaded
 from logroute.config.model import Config
-from logroute.engine.route import Outcome, RouteTable
 from logroute.levels import Levels
+from logroute.routing import Outcome, RouteTable
 
 __all__ = ["add_arguments", "run"]
 
@@ -151,17 +152,12 @@ def _place(loaded: Loaded, label: str) -> str:
 
 def _effective_level(loaded: Loaded, levels: Levels, logger: str) -> tuple[int, str]:
     """Return the level from which `logger` makes records, and who says so."""
-    assert loaded.config is not None and loaded.node is not None
-    name = "" if logger == "root" else logger
-    while name:
-        spec = loaded.config.loggers.get(name)
-        if spec is not None and spec.level is not None and levels.number(spec.level):
-            return levels.number(spec.level), f"from `{name}`{_at(loaded, ['loggers', name])}"
-        name = name.rpartition(".")[0]
-    root = loaded.config.root
-    if root is not None and root.level is not None:
-        return levels.number(root.level), f"from `root`{_at(loaded, ['root', 'level'])}"
-    return logging.WARNING, "stdlib's default; the file sets none"
+    assert loaded.config is not None
+    number, origin = effective_level(loaded.config, levels, logger)
+    if origin is None:
+        return number, "stdlib's default; the file sets none"
+    path: list[str | int] = ["root", "level"] if origin == "root" else ["loggers", origin]
+    return number, f"from `{origin}`{_at(loaded, path)}"
 
 
 def _at(loaded: Loaded, path: list[str | int]) -> str:

@@ -53,6 +53,7 @@ def load(
     profile: str | None = None,
     environ: Mapping[str, str] = os.environ,
     read_secrets: bool = True,
+    advise: bool = False,
 ) -> Loaded:
     """Read, check and decode a config; never raises for what is wrong with it.
 
@@ -62,6 +63,7 @@ def load(
         environ: where ``${NAME}`` looks.
         read_secrets: whether ``${file:...}`` is read; `check` leaves such values
             unknown.
+        advise: whether to look also for what works, but hardly as meant.
     """
     if isinstance(what, Source):
         origin, found = what, list[Diagnostic]()
@@ -87,7 +89,7 @@ def load(
     )
     found += faults
     is_complete &= not any(_takes_away(fault, root) for fault in faults)
-    config, faults = _understand(tree, is_complete=is_complete)
+    config, faults = _understand(tree, root, is_complete=is_complete, advise=advise)
     found = in_order([*found, *faults], origin.name)
     is_good = not any(item.severity is Severity.ERROR for item in found)
     return Loaded(config if is_good else None, tuple(found[:_MOST_FINDINGS]), tree, origin)
@@ -107,7 +109,9 @@ def _softened(fault: Diagnostic) -> Diagnostic:
     return fault._replace(severity=Severity.WARNING, help="the last one counts; remove the others")
 
 
-def _understand(tree: Node, *, is_complete: bool) -> tuple[Config, list[Diagnostic]]:
+def _understand(
+    tree: Node, root: Node, *, is_complete: bool, advise: bool
+) -> tuple[Config, list[Diagnostic]]:
     """Decode an expanded tree and check its meaning."""
     decoded = decode.read(tree)
     view = View(tree, decoded)
@@ -119,5 +123,12 @@ def _understand(tree: Node, *, is_complete: bool) -> tuple[Config, list[Diagnost
         # decoding has the last word: what it refuses is never silently accepted
         found += diagnose(tree, decoded) or [tell(view, problem) for problem in shapes]
     if len(decoded.problems) < decode.MAX_PROBLEMS:  # else what is broken is not all known
-        found += check_rules(decoded.config, tree, decoded, is_complete=is_complete)
+        found += check_rules(
+            decoded.config,
+            tree,
+            decoded,
+            is_complete=is_complete,
+            advise=advise,
+            original=root,
+        )
     return decoded.config, found

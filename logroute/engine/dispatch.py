@@ -16,9 +16,9 @@ from logroute.bell import LINGERING
 from logroute.delivery.queue import Item
 from logroute.engine.intake import Decision, Entry, Intake
 from logroute.engine.notices import Notices, describe, inside
-from logroute.engine.route import RouteTable
 from logroute.engine.worker import RECORD_SIZE, Worker
 from logroute.records import copy_of, level_of, message_of
+from logroute.routing import RouteTable
 
 __all__ = ["Dispatcher"]
 

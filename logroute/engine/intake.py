@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from logroute.bell import AWAKE, LINGERING, Bell
-from logroute.engine.route import Plan
+from logroute.routing import Plan
 
 if TYPE_CHECKING:
     from logroute.engine.worker import Worker

@@ -18,10 +18,10 @@ from typing import Any
 from logroute.engine.dispatch import Dispatcher
 from logroute.engine.intake import Intake
 from logroute.engine.notices import Notices, describe
-from logroute.engine.route import RouteTable
 from logroute.engine.stats import collect
 from logroute.engine.worker import Worker
 from logroute.records import message_of
+from logroute.routing import RouteTable
 from logroute.sinks import Encoder, Format
 
 __all__ = ["Runtime"]

@@ -19,6 +19,7 @@ FLOORS = {
     "app": 3,
     "config": 2,
     "engine": 2,
+    "routing": 1.5,  # made of matchers; both wings ask it
     "matchers": 1,
     "filters": 1,
     "formatters": 1,

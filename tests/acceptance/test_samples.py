@@ -28,7 +28,7 @@ def test_sample_says_whom_it_is_for_and_passes(path):
     assert path.read_text().startswith("# For ")
     profiles = [None, "staging", "production"] if path.name == "environments.yaml" else [None]
     for profile in profiles:
-        assert load(str(path), profile=profile, read_secrets=False).diagnostics == ()
+        assert load(str(path), profile=profile, read_secrets=False, advise=True).diagnostics == ()
 
 
 def configure(name, **options):

@@ -27,7 +27,7 @@ routes:
 
 
 def read(text: str, **options: object) -> Loaded:
-    return load(text, environ={"PW": "hunter2"}, **options)  # type: ignore[arg-type]
+    return load(text, **{"environ": {"PW": "hunter2"}, "advise": True, **options})  # type: ignore[arg-type]
 
 
 def told(diagnostics: tuple[Diagnostic, ...]) -> str:
@@ -63,7 +63,7 @@ def test_good_config_is_returned() -> None:
 def test_bad_config_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each bad config gives exactly the findings written beside it."""
     monkeypatch.chdir(path.parent)
-    loaded = load(path.name, environ={})
+    loaded = load(path.name, environ={}, advise=True)
     assert told(loaded.diagnostics) == path.with_suffix(".txt").read_text()
     errors = [item for item in loaded.diagnostics if item.severity is Severity.ERROR]
     assert (loaded.config is None) is bool(errors)
@@ -92,7 +92,7 @@ def test_every_shape_code_has_a_bad_config() -> None:
 @pytest.mark.parametrize("path", REAL, ids=lambda path: path.name)
 def test_real_config_gets_an_answer(path: Path) -> None:
     """What stdlib loads has no errors here."""
-    loaded = load(path, environ={}, read_secrets=False)
+    loaded = load(path, environ={}, read_secrets=False, advise=True)
     row = re.search(
         rf"^\| {path.parent.name}/{path.name} \|.*\| (.*?) \|$",
         (CORPUS / "README.md").read_text(),

@@ -19,7 +19,7 @@ HANDLERS = {"console": {"type": "console"}, "mail": {"class": "logging.NullHandl
 
 def findings(document: dict[str, Any]) -> list[tuple[str, str]]:
     """Return code and message of everything found in `document`."""
-    loaded = load({"version": 1, **document}, environ={})
+    loaded = load({"version": 1, **document}, environ={}, advise=True)
     return [(item.code, item.message) for item in loaded.diagnostics]
 
 
@@ -97,7 +97,7 @@ def test_unknown_token_counts_as_credentials() -> None:
     auth = {"bearer": "${file:/run/secrets/token}"}
     web = {"type": "http", "url": "http://logs.example.org/", "auth": auth}
     document = {"version": 1, "handlers": {"web": web}, "routes": [{"to": "web"}]}
-    found = load(document, environ={}, read_secrets=False).diagnostics
+    found = load(document, environ={}, read_secrets=False, advise=True).diagnostics
     assert [item.code for item in found] == ["LR704"]
 
 
@@ -106,14 +106,14 @@ def test_value_of_a_variable_is_no_variable(text: str) -> None:
     """A password that came from a variable may look like one."""
     mail = {"type": "email", "host": "mx", "from": "a@b.c", "to": "d@e.f", "password": "${PW}"}
     document = {"version": 1, "handlers": {"mail": mail}, "routes": [{"to": "mail"}]}
-    assert load(document, environ={"PW": text}).diagnostics == ()
+    assert load(document, environ={"PW": text}, advise=True).diagnostics == ()
 
 
 def test_slips_of_the_pen_show_no_secret() -> None:
     """A password that became part of a key is veiled."""
     for slip in ("password:hunter2", "password: x,hunter2", "host: h, token:hunter2"):
         text = f"version: 1\nhandlers:\n  mail: {{type: email, {slip}}}\n"
-        shown = "".join(map(str, load(text, environ={}).diagnostics))
+        shown = "".join(map(str, load(text, environ={}, advise=True).diagnostics))
         assert "LR101" in shown and "hunter2" not in shown
 
 
@@ -123,7 +123,7 @@ def test_many_stray_items_are_one_finding() -> None:
     text = (
         f"version: 1\nhandlers:\n  a: {{type: console, filters: {items}}}\nroot: {{handlers: a}}\n"
     )
-    found = load(text, environ={}).diagnostics
+    found = load(text, environ={}, advise=True).diagnostics
     assert [item.code for item in found] == ["LR101"]
     assert "filters: [f0, f1, " in str(found[0].help)
 
@@ -278,7 +278,7 @@ def test_no_reachable_route_is_accused(routes: list[dict[str, Any]]) -> None:
     """Compared with every record, the check has no false positive."""
     document = {"version": 1, "handlers": HANDLERS}
     document["routes"] = [{"to": ["console", "mail"], **route} for route in routes]
-    loaded = load(document, environ={})
+    loaded = load(document, environ={}, advise=True)
     assert loaded.config is not None
     accused = {int(d.message.split()[1]) - 1 for d in loaded.diagnostics if d.code == "LR302"}
     levels = Levels()

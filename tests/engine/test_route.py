@@ -5,9 +5,9 @@ import logging
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logroute.engine.route import Attachment, Route, RouteTable
 from logroute.levels import Levels
 from logroute.matchers import MatchSpec, compile_match
+from logroute.routing import Attachment, Route, RouteTable
 
 HANDLERS = ("a", "b", "c")
 

@@ -10,11 +10,11 @@ from logroute.delivery.queue import Queue
 from logroute.delivery.specs import BatchSpec, QueueSpec, RetrySpec
 from logroute.engine.handler import HandlerFace, RouteHandler
 from logroute.engine.notices import Notices
-from logroute.engine.route import Attachment, Route, RouteTable
 from logroute.engine.runtime import Runtime
 from logroute.engine.worker import Worker
 from logroute.levels import Levels
 from logroute.matchers import MatchSpec, compile_match
+from logroute.routing import Attachment, Route, RouteTable
 
 
 class Collector:

@@ -6,11 +6,13 @@ from logroute.config.findings import subject, tell
 from logroute.config.nodes import Node
 from logroute.config.readers import Path
 from logroute.config.rules.facts import Facts
-from logroute.diagnostics import Diagnostic, error
+from logroute.config.rules.rule import rule
+from logroute.diagnostics import Diagnostic, Severity, error
 
 __all__ = ["conflicting_credentials", "credentials_in_clear", "other_variables"]
 
 
+@rule("LR108", Severity.ERROR)
 def conflicting_credentials(facts: Facts) -> Iterator[Diagnostic]:
     """Find `auth` that is no one way to say who we are (LR108).
 
@@ -45,6 +47,7 @@ def _user_key(user: bool) -> str:
     return "username" if user else "password"
 
 
+@rule("LR704", Severity.ERROR)
 def credentials_in_clear(facts: Facts) -> Iterator[Diagnostic]:
     """Find credentials that would cross a network without encryption (LR704).
 
@@ -117,6 +120,7 @@ def _text(node: Node | None) -> str:
     return str(node.value) if node is not None and is_text else ""
 
 
+@rule("LR611", Severity.WARNING)
 def other_variables(facts: Facts) -> Iterator[Diagnostic]:
     """Find texts that look like variables and are none (LR611).
 
@@ -145,3 +149,6 @@ def other_variables(facts: Facts) -> Iterator[Diagnostic]:
 def _is_plain(path: Path) -> bool:
     """Return whether `$name` means nothing else at `path`: no field, no pattern."""
     return path[0] != "routes" and path[-1] not in ("format", "replacement", "patterns")
+
+
+ADVICE = (other_variables,)

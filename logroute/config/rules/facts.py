@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import chain
 
-from logroute.config.decode import Decoded, is_ignored, top_options
+from logroute.config.decode import Decoded, is_ignored, is_ours, top_options
 from logroute.config.findings import View, is_inside
 from logroute.config.model import Config
 from logroute.config.nodes import Node
@@ -29,18 +29,30 @@ class Facts:
         view: the tree with what decoding found.
         levels: the level names that the config knows.
         is_complete: whether all included files were read.
+        is_stdlib: it is a plain dictConfig file: nothing in it is ours.
+        original: the tree before it was expanded, with `vars` and `profiles`.
         patterns: the regular expressions of routes and filters, as far as they may be compiled.
         excess_pattern: the first one that may not.
         misspelt: the top-level sections that misspelt keys were meant to be.
     """
 
-    def __init__(self, config: Config, node: Node, found: Decoded, *, is_complete: bool) -> None:
+    def __init__(
+        self,
+        config: Config,
+        node: Node,
+        found: Decoded,
+        *,
+        is_complete: bool,
+        original: Node | None = None,
+    ) -> None:
         """Gather the facts of one config."""
         self.config = config
         self.node = node
         self.view = View(node, found)
         self.levels = Levels(config.levels)
         self.is_complete = is_complete
+        self.is_stdlib = isinstance(node.value, dict) and not is_ours(node.value)
+        self.original = original or node
         self.patterns: list[Node] = []
         self.excess_pattern: Node | None = None
         self.misspelt = _misspelt(node)

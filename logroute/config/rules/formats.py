@@ -9,7 +9,8 @@ from logroute.config.decode import is_foreign
 from logroute.config.model import Foreign
 from logroute.config.nodes import Node, shown
 from logroute.config.rules.facts import MAX_PATTERNS, Facts, letter, redacted
-from logroute.diagnostics import Diagnostic, error, warning
+from logroute.config.rules.rule import rule
+from logroute.diagnostics import Diagnostic, Severity, error, warning
 from logroute.patterns import lazy_pattern
 
 __all__ = ["bad_formats", "bad_patterns", "bad_replacements"]
@@ -18,6 +19,7 @@ __all__ = ["bad_formats", "bad_patterns", "bad_replacements"]
 _SHOWN_FIELDS = 20
 
 
+@rule("LR403", Severity.ERROR)
 def bad_patterns(facts: Facts) -> Iterator[Diagnostic]:
     r"""Find regular expressions that Python cannot compile (LR403).
 
@@ -46,8 +48,9 @@ def _compile(node: Node) -> Iterator[Diagnostic]:
         yield error("LR403", f"bad regular expression: {fault}", node.span)
 
 
+@rule("LR408", Severity.ERROR)
 def bad_replacements(facts: Facts) -> Iterator[Diagnostic]:
-    r"""Find replacements that name a group which the pattern has not (LR403).
+    r"""Find replacements that name a group which the pattern has not (LR408).
 
     In the `replacement` of a `redact` filter, `\1` is what the first group of a
     pattern matched::
@@ -71,7 +74,7 @@ def bad_replacements(facts: Facts) -> Iterator[Diagnostic]:
         except ValueError as fault:
             reason = "no such group" if node.secret else str(fault)[:200]
             message = f"filter `{shown(name)}`: bad `replacement`: {reason}"
-            yield error("LR403", message, node.span)
+            yield error("LR408", message, node.span)
 
 
 def _cure(fault: re.error) -> str | None:
@@ -82,6 +85,7 @@ def _cure(fault: re.error) -> str | None:
     return None
 
 
+@rule("LR405", Severity.ERROR)
 def bad_formats(facts: Facts) -> Iterator[Diagnostic]:
     """Find layouts that do not fit their style (LR405).
 

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 
 from logroute.config.findings import tell
 from logroute.config.rules.facts import Facts
-from logroute.diagnostics import Diagnostic, error
+from logroute.config.rules.rule import rule
+from logroute.diagnostics import Diagnostic, Severity, error
 
 __all__ = ["not_yet_available", "truthy_text", "unknown_stdlib_keys"]
 
 
+@rule("LR190", Severity.ERROR)
 def not_yet_available(facts: Facts) -> Iterator[Diagnostic]:
     """Find options and kinds whose machinery is not there yet (LR190).
 
@@ -28,6 +30,7 @@ def not_yet_available(facts: Facts) -> Iterator[Diagnostic]:
             yield error("LR190", "`overflow: spool` is not yet available", overflow.span)
 
 
+@rule("LR901", Severity.WARNING)
 def unknown_stdlib_keys(facts: Facts) -> Iterator[Diagnostic]:
     """Find keys that the standard library passes over in silence (LR901).
 
@@ -44,6 +47,7 @@ def unknown_stdlib_keys(facts: Facts) -> Iterator[Diagnostic]:
     return _told(facts, "LR901")
 
 
+@rule("LR902", Severity.WARNING)
 def truthy_text(facts: Facts) -> Iterator[Diagnostic]:
     """Find texts that stand where true or false is meant (LR902).
 
@@ -62,3 +66,6 @@ def _told(facts: Facts, code: str) -> Iterator[Diagnostic]:
     for problem in facts.view.found.problems:
         if problem.code == code:
             yield tell(facts.view, problem)
+
+
+ADVICE = (unknown_stdlib_keys, truthy_text)

@@ -6,7 +6,8 @@ from itertools import islice
 from logroute.config.nodes import shown
 from logroute.config.readers import Site
 from logroute.config.rules.facts import Facts
-from logroute.diagnostics import Diagnostic, error
+from logroute.config.rules.rule import rule
+from logroute.diagnostics import Diagnostic, Severity, error
 from logroute.matchers import MatchSpec
 from logroute.options import VEIL
 from logroute.shapes import LEVEL
@@ -17,6 +18,7 @@ __all__ = ["empty_ranges", "unknown_levels"]
 _MOST = 200
 
 
+@rule("LR301", Severity.ERROR)
 def unknown_levels(facts: Facts) -> Iterator[Diagnostic]:
     """Find level names that do not exist (LR301).
 
@@ -33,6 +35,7 @@ def unknown_levels(facts: Facts) -> Iterator[Diagnostic]:
             yield _told(facts, "LR301", site, fault)
 
 
+@rule("LR303", Severity.ERROR)
 def empty_ranges(facts: Facts) -> Iterator[Diagnostic]:
     """Find conditions on the level that no level can meet (LR303).
 

@@ -7,6 +7,7 @@ from logroute.config.model import Foreign
 from logroute.config.nodes import Node, shown
 from logroute.config.readers import Path
 from logroute.config.rules.facts import Facts
+from logroute.config.rules.rule import rule
 from logroute.diagnostics import Diagnostic, Severity, Span, warning
 from logroute.hints import nearest
 from logroute.options import VEIL
@@ -23,6 +24,7 @@ _NESTING = {
 }
 
 
+@rule("LR201", Severity.ERROR)
 def undefined_names(facts: Facts) -> Iterator[Diagnostic]:
     """Find names of handlers, formatters and filters that nothing defines (LR201).
 
@@ -84,6 +86,7 @@ def _texts(node: Node | None) -> list[Node]:
     return [item for item in items if isinstance(item.value, str)]
 
 
+@rule("LR202", Severity.WARNING)
 def unused_definitions(facts: Facts) -> Iterator[Diagnostic]:
     """Find handlers, formatters and filters that nothing refers to (LR202).
 
@@ -174,3 +177,6 @@ def _words(node: Node) -> Iterator[str]:
         yield node.value
         if "," in node.value or ":" in node.value:  # `to:console`, or `a, b` for a list
             yield from re.split(r"[\s,:]+", node.value)
+
+
+ADVICE = (unused_definitions,)

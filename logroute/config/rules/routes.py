@@ -13,18 +13,17 @@ import contextlib
 import re
 from collections.abc import Iterable, Iterator
 
+from logroute.config.flow import CHILD, STRANGER, all_of
 from logroute.config.model import RouteSpec
 from logroute.config.nodes import Node
 from logroute.config.rules.facts import Facts
+from logroute.config.rules.rule import rule
 from logroute.diagnostics import Diagnostic, Severity, Span, warning
 from logroute.levels import HIGHEST, Levels, LevelSet
 from logroute.matchers import MatchSpec, Probe, compile_match, is_glob
 
 __all__ = ["unreachable_routes"]
 
-# A child of a mentioned logger, and a logger that nobody mentions: no name has a NUL.
-_CHILD = ".\0"
-_STRANGER = "\0"
 # The check is left unfinished rather than slow; that only hides warnings.
 _MOST_ROUTES = 1000
 _MOST_STEPS = 150_000
@@ -32,6 +31,7 @@ _COST_OF_ASKING = 16
 _SHOWN_COVERS = 3
 
 
+@rule("LR302", Severity.WARNING)
 def unreachable_routes(facts: Facts) -> Iterator[Diagnostic]:
     """Find routes that can never get a record (LR302).
 
@@ -145,12 +145,6 @@ def _without_globs(match: MatchSpec) -> MatchSpec:
     return match.replace(**changes) if changes else match
 
 
-def _all_of(match: MatchSpec) -> Iterator[MatchSpec]:
-    yield match
-    for inner in _inner(match):
-        yield from _all_of(inner)
-
-
 class _EnoughError(Exception):
     """The check has done as much as it may."""
 
@@ -162,11 +156,11 @@ class _Cells:
     """
 
     def __init__(self, routes: list[_Route], levels: Levels) -> None:
-        matches = [match for route in routes for match in _all_of(route.spec.match)]
+        matches = [match for route in routes for match in all_of(route.spec.match)]
         self.levels = _bounds(matches, (route.final_below for route in routes), levels)
         literal = {name for match in matches for name in match.logger if not is_glob(name)}
         literal |= {"root"}
-        self.names = sorted(literal | {name + _CHILD for name in literal} | {_STRANGER})
+        self.names = sorted(literal | {name + CHILD for name in literal} | {STRANGER})
         self._taken = dict.fromkeys(self.names, 0)
         self._taken_everywhere = 0
         self._wanted = {  # a route without inner matches wants the same levels everywhere
@@ -304,3 +298,6 @@ def _place(route: _Route) -> Span:
     if span.line == span.end_line:
         return span
     return span._replace(end_line=span.line, end_column=span.column + 1)
+
+
+ADVICE = (unreachable_routes,)

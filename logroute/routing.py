@@ -1,4 +1,4 @@
-"""Routing: which handlers get a record. Pure; any thread may ask.
+"""Routing: which handlers get a record. Pure; any thread may ask, both wings do.
 
 One walk over the routes serves the live process, `explain` and the checks. For
 each logger and level the routes that cannot match are left out once and for all
