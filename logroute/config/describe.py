@@ -61,14 +61,18 @@ def find_schema() -> Path:
     return inside if inside.is_file() else here.parents[2] / "schemas" / FILE_NAME
 
 
-def render() -> str:
+def render(*, with_plugins: bool = False) -> str:
     """Return the text of the schema's file."""
-    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document(with_plugins=with_plugins), indent=2, ensure_ascii=False) + "\n"
 
 
-def document() -> Schema:
-    """Return the schema of a whole file."""
-    parts = _Definitions()
+def document(*, with_plugins: bool = False) -> Schema:
+    """Return the schema of a whole file.
+
+    Args:
+        with_plugins: describe also the kinds that installed packages add.
+    """
+    parts = _Definitions(with_plugins=with_plugins)
     properties = {key: parts.option(option) for key, option in top_options().items()}
     properties["version"] = {
         "description": top_options()["version"].doc,
@@ -146,7 +150,8 @@ def _some_entry(section: str, entry: Schema) -> Schema:
 class _Definitions:
     """The definitions met while describing, one for each spec, kind and family."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_plugins: bool = False) -> None:
+        self.with_plugins = with_plugins
         self.found: dict[str, Schema] = {}
         self._owners: dict[str, object] = {}
 
@@ -171,6 +176,8 @@ class _Definitions:
             self._owners[name] = owner
             self.found[name] = make()
         elif self._owners[name] is not owner:
+            if isinstance(owner, type) and not owner.__module__.startswith("logroute."):
+                return self.refer(f"{owner.__module__}.{name}", owner, make)  # of a plug-in
             raise ValueError(f"two specs would be called {name!r} in the schema")
         return {"$ref": f"#/definitions/{name}"}
 
@@ -199,11 +206,9 @@ class _Definitions:
         return self.refer(family, family, lambda: self._family(family))
 
     def _family(self, family: str) -> Schema:
-        table = FAMILIES[family]
-        kinds: list[Schema] = [
-            {"properties": {"type": {"enum": table.names(), "$comment": "LR105"}}}
-        ]
-        for name in table.names():
+        names = FAMILIES[family].names(with_plugins=self.with_plugins)
+        kinds: list[Schema] = [{"properties": {"type": {"enum": names, "$comment": "LR105"}}}]
+        for name in names:
             is_it = {"properties": {"type": {"const": name}}, "required": ["type"]}
             kinds.append({"if": is_it, "then": self._kind(family, name)})
         marked: Schema = {"not": FOREIGN, "required": ["type"]}
@@ -220,7 +225,7 @@ class _Definitions:
             "properties": {"type": {"description": f"Kind of {family}."}},
             "if": marked,
             "then": {"allOf": kinds},
-            "else": {"allOf": [self._foreign(family), _contradiction(table.names())]},
+            "else": {"allOf": [self._foreign(family), _contradiction(names)]},
         }
 
     def _kind(self, family: str, name: str) -> Schema:

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from logroute.config.decode import FAMILIES, MAX_PROBLEMS, Decoded, is_marked, read
-from logroute.config.describe import find_schema
+from logroute.config.describe import document, find_schema
 from logroute.config.findings import View, in_order, inside, subject, tell, unknown_key
 from logroute.config.nodes import Node, shown
 from logroute.config.readers import Path, Problem
@@ -64,7 +64,7 @@ def diagnose(node: Node, found: Decoded | None = None) -> list[Diagnostic]:
     view = View(node, found or read(node))
     told: list[Diagnostic] = []
     values: dict[Path, Any] = {}
-    for count, fault in enumerate(validator().iter_errors(_suspects(view))):
+    for count, fault in enumerate(validator(_plugins()).iter_errors(_suspects(view))):
         path = tuple(fault.absolute_path)
         if count >= MAX_PROBLEMS or len(told) >= MAX_PROBLEMS:
             break
@@ -83,14 +83,22 @@ def _rank(fault: Any) -> int:
     return _PRIORITY.index(fault.validator)
 
 
+def _plugins() -> frozenset[str]:
+    """Return the plug-in kinds that the config asked for."""
+    return frozenset(name for table in FAMILIES.values() for name in table.used_plugins())
+
+
 @functools.cache
-def validator() -> Any:
-    """Return the validator of the committed schema."""
+def validator(plugins: frozenset[str] = frozenset()) -> Any:
+    """Return the validator of the committed schema, or of one that knows the plug-ins."""
     import jsonschema
     from jsonschema.validators import extend
 
-    with open(find_schema(), encoding="utf-8") as file:
-        schema = json.load(file)
+    if plugins:
+        schema = document(with_plugins=True)
+    else:
+        with open(find_schema(), encoding="utf-8") as file:
+            schema = json.load(file)
     # in ECMA 262 `$` is the very end of a text, in Python also before a last newline
     make: Any = extend
     return make(jsonschema.Draft7Validator, {"pattern": _check_pattern})(schema)
@@ -279,7 +287,7 @@ def _bad_choice(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
     node = view.at(path)
     word = node.value if node is not None and isinstance(node.value, str) else ""
     if fault.schema.get("$comment") == "LR105":
-        yield _unknown_kind(view, path, word, names)
+        yield _unknown_kind(view, path, word)
         return
     expects = "must be one of " + ", ".join(f"`{name}`" for name in names)
     cure = None
@@ -289,9 +297,14 @@ def _bad_choice(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
     yield _value_fault(view, path, "LR106", expects, cure)
 
 
-def _unknown_kind(view: View, path: Path, word: str, names: list[str]) -> Diagnostic:
+def _unknown_kind(view: View, path: Path, word: str) -> Diagnostic:
     family = str(path[0]).removesuffix("s")
-    cure = view.suggest(word, names, _KIND_SYNONYMS)
+    broken = FAMILIES[family].broken.get(word)
+    if broken is not None:
+        message = f"{family} type `{shown(word)}` of an installed package cannot be loaded"
+        why = f"mend or remove the package: {shown(broken, 200)}"
+        return error("LR105", message, view.place(path), why)
+    cure = view.suggest(word, FAMILIES[family].announced(), _KIND_SYNONYMS)
     if "." in word:
         cure = f"a class is written `class: {shown(word)}`"
     message = f"unknown {family} type {view.show(path)}{inside(path[:-1])}"

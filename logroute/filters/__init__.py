@@ -38,4 +38,6 @@ KINDS: KindTable[FilterSpec] = KindTable(
         "rename_fields": "logroute.filters.fields:RenameFieldsSpec",
         "drop_fields": "logroute.filters.fields:DropFieldsSpec",
     },
+    "logroute.filters",
+    FilterSpec,
 )

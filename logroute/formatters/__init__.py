@@ -33,4 +33,6 @@ KINDS: KindTable[FormatterSpec] = KindTable(
         "gelf": "logroute.formatters.gelf:GelfSpec",
         "rfc5424": "logroute.formatters.rfc5424:Rfc5424Spec",
     },
+    "logroute.formatters",
+    FormatterSpec,
 )

@@ -129,4 +129,6 @@ KINDS: KindTable[SinkSpec] = KindTable(
         "memory": "logroute.sinks.memory:MemorySpec",
         "null": "logroute.sinks.null:NullSpec",
     },
+    "logroute.sinks",
+    SinkSpec,
 )
