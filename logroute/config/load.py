@@ -7,7 +7,7 @@ asks; holds no state.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from logroute.config import decode, source
@@ -17,6 +17,7 @@ from logroute.config.model import Config
 from logroute.config.nodes import Node
 from logroute.config.parse import parse
 from logroute.config.rules import check_rules
+from logroute.config.rules.rule import Rule
 from logroute.config.source import Source
 from logroute.diagnostics import Diagnostic, Severity
 
@@ -39,12 +40,14 @@ class Loaded(NamedTuple):
         diagnostics: every finding, by place.
         node: the expanded tree; None where the text cannot be parsed.
         source: what was read; None where nothing could be.
+        files: the names of the texts that were read, as spans have them.
     """
 
     config: Config | None
     diagnostics: tuple[Diagnostic, ...]
     node: Node | None
     source: Source | None
+    files: tuple[str, ...] = ()
 
 
 def load(
@@ -54,6 +57,9 @@ def load(
     environ: Mapping[str, str] = os.environ,
     read_secrets: bool = True,
     advise: bool = False,
+    also: Sequence[Rule] = (),
+    needs_environment: bool = True,
+    on_fault: Callable[[Rule, Exception], None] | None = None,
 ) -> Loaded:
     """Read, check and decode a config; never raises for what is wrong with it.
 
@@ -64,6 +70,10 @@ def load(
         read_secrets: whether ``${file:...}`` is read; `check` leaves such values
             unknown.
         advise: whether to look also for what works, but hardly as meant.
+        also: further rules to run with `advise`, such as those that look at this host.
+        needs_environment: whether a variable that is not set is an error; else its
+            value is unknown.
+        on_fault: is told of a rule that fails itself; the others go on. Default: raise.
     """
     if isinstance(what, Source):
         origin, found = what, list[Diagnostic]()
@@ -74,11 +84,12 @@ def load(
     root, faults = parse(origin)
     found += faults
     if root is None:
-        return Loaded(None, tuple(in_order(found)), None, origin)
+        return Loaded(None, tuple(in_order(found)), None, origin, (origin.name,))
     is_complete = not any(_takes_away(fault, root) for fault in faults)
     is_stdlib = isinstance(root.value, dict) and not decode.is_ours(root.value)
     if is_stdlib:  # an old file goes on meaning what it meant
         found = [_softened(fault) for fault in found]
+    folders: dict[str, str] = {}
     tree, faults = expand(
         root,
         origin,
@@ -86,13 +97,27 @@ def load(
         environ=environ,
         read_secrets=read_secrets,
         is_stdlib=is_stdlib,
+        needs_environment=needs_environment,
+        folders=folders,
     )
     found += faults
     is_complete &= not any(_takes_away(fault, root) for fault in faults)
-    config, faults = _understand(tree, root, is_complete=is_complete, advise=advise)
+    config, faults = _understand(
+        tree, root, is_complete=is_complete, advise=advise, also=also, on_fault=on_fault
+    )
     found = in_order([*found, *faults], origin.name)
     is_good = not any(item.severity is Severity.ERROR for item in found)
-    return Loaded(config if is_good else None, tuple(found[:_MOST_FINDINGS]), tree, origin)
+    kept = tuple(_gravest(found))
+    return Loaded(config if is_good else None, kept, tree, origin, (origin.name, *folders))
+
+
+def _gravest(found: list[Diagnostic]) -> list[Diagnostic]:
+    """Return at most as many findings as are kept, errors before all others."""
+    if len(found) <= _MOST_FINDINGS:
+        return found
+    order = list(Severity)
+    by_weight = sorted(range(len(found)), key=lambda index: order.index(found[index].severity))
+    return [found[index] for index in sorted(by_weight[:_MOST_FINDINGS])]
 
 
 def _takes_away(fault: Diagnostic, root: Node) -> bool:
@@ -110,7 +135,13 @@ def _softened(fault: Diagnostic) -> Diagnostic:
 
 
 def _understand(
-    tree: Node, root: Node, *, is_complete: bool, advise: bool
+    tree: Node,
+    root: Node,
+    *,
+    is_complete: bool,
+    advise: bool,
+    also: Sequence[Rule],
+    on_fault: Callable[[Rule, Exception], None] | None,
 ) -> tuple[Config, list[Diagnostic]]:
     """Decode an expanded tree and check its meaning."""
     decoded = decode.read(tree)
@@ -118,7 +149,13 @@ def _understand(
     shapes = [problem for problem in decoded.problems if problem.is_shape]
     found: list[Diagnostic] = []
     if shapes:
+        from logroute.config.rules.habits import nested_config
         from logroute.config.schema import diagnose
+
+        if any(problem.path in ((), ("version",)) for problem in shapes):
+            nested = nested_config(tree)
+            if nested is not None:  # nothing else is meant as it is read
+                return decoded.config, [nested]
 
         # decoding has the last word: what it refuses is never silently accepted
         found += diagnose(tree, decoded) or [tell(view, problem) for problem in shapes]
@@ -129,6 +166,8 @@ def _understand(
             decoded,
             is_complete=is_complete,
             advise=advise,
+            also=also,
             original=root,
+            on_fault=on_fault,
         )
     return decoded.config, found

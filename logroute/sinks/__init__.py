@@ -116,6 +116,19 @@ class NetworkSpec(SinkSpec):
 
     timeout: Annotated[TimeoutSpec, Opt("Limits of one attempt.")] = TimeoutSpec()
 
+    def probe(self) -> str:
+        """Connect as for a batch, but send nothing; return what was found, in words.
+
+        Raises:
+            OSError: the destination cannot be reached (or a `DeliveryError`).
+        """
+        sink = self.sink()
+        try:
+            sink.open()
+        finally:
+            sink.close()
+        return "connected"
+
 
 KINDS: KindTable[SinkSpec] = KindTable(
     {

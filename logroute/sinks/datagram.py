@@ -59,6 +59,12 @@ class DatagramSpec(NetworkSpec):
 
         return encode
 
+    def probe(self) -> str:
+        """Look up the name, or connect to the unix socket; UDP itself never answers."""
+        super().probe()
+        is_unix = self.address.startswith("unix:")
+        return "connected" if is_unix else "the name is known; UDP gives no answer"
+
     def sink(self) -> "DatagramSink":
         """Return a sink for the address."""
         return DatagramSink(parse_address(self.address), self.timeout)

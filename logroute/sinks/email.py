@@ -8,7 +8,7 @@ import logging
 import os
 import re
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from logroute.errors import Rejected
 from logroute.options import Opt
@@ -92,6 +92,12 @@ class EmailSpec(NetworkSpec):
     ] = None
     tls: Annotated[TlsSpec, Opt("Whom to trust.")] = TlsSpec()
 
+    @property
+    def sends_login_in_clear(self) -> bool:
+        """Whether the password would cross a network without encryption, which is refused."""
+        is_clear = self.security == "none" and not self.allow_plaintext_login
+        return bool(self.username) and is_clear and not is_loopback(self.host)
+
     def encoder(self, format: Format) -> Encoder:
         """Return an encoder to subject, line feed, body."""
         template, host = self.subject, os.uname().nodename
@@ -101,6 +107,24 @@ class EmailSpec(NetworkSpec):
             return f"{subject}\n{format(record)}".encode("utf-8", "backslashreplace")
 
         return encode
+
+    def probe(self) -> str:
+        """Greet the server, encrypted where the file says so; without the login."""
+        from logroute.sinks.smtp import greet
+
+        self.sink().open()
+        return greet(**self.server(), login=None)
+
+    def server(self) -> dict[str, Any]:
+        """Return where the mail server is and how to talk to it, as `smtp.py` takes it."""
+        return {
+            "host": self.host,
+            "port": self.port or _PORTS[self.security],
+            "security": self.security,
+            "tls": self.tls,
+            "local_hostname": self.local_hostname,
+            "timeout": self.timeout,
+        }
 
     def sink(self) -> "EmailSink":
         """Return a sink for the mail server."""
@@ -135,12 +159,7 @@ class EmailSink:
     def open(self) -> None:
         """Refuse what would give the password away; sessions are made by `send`."""
         spec = self._spec
-        if (
-            spec.username
-            and spec.security == "none"
-            and not spec.allow_plaintext_login
-            and not is_loopback(spec.host)
-        ):
+        if spec.sends_login_in_clear:
             raise Rejected(
                 f"the password would go to {spec.host} in clear; "
                 "use `security: starttls`, or set `allow_plaintext_login: true`"
@@ -160,13 +179,8 @@ class EmailSink:
         )
         deliver(
             Envelope(spec.sender, (*spec.to, *spec.cc, *spec.bcc), mail),
-            host=spec.host,
-            port=spec.port or _PORTS[spec.security],
-            security=spec.security,
-            tls=spec.tls,
+            **spec.server(),
             login=(spec.username, spec.password or "") if spec.username else None,
-            local_hostname=spec.local_hostname,
-            timeout=spec.timeout,
         )
 
     def flush(self) -> None:

@@ -98,11 +98,29 @@ class HttpSpec(NetworkSpec):
         ),
     ] = None
 
+    @property
+    def sends_login_in_clear(self) -> bool:
+        """Whether credentials would cross a network without encryption, which is refused."""
+        if not self.url.startswith("http://"):
+            return False
+        auth = self.auth or HttpAuthSpec()
+        named = any(name.lower() == "authorization" for name in self.headers)
+        has_login = bool(auth.bearer or auth.username or named)
+        return has_login and not is_loopback(_host_of(self.url))
+
     def encoder(self, format: Format) -> Encoder:
         """Return an encoder to one JSON document, or to form fields."""
         if self.body == "form":
             return _encode_form
         return lambda record: _to_json(format(record)).encode("utf-8", "backslashreplace")
+
+    def probe(self) -> str:
+        """Connect, encrypted for https; no request is made."""
+        sink = self.sink()
+        try:
+            return sink.connect()
+        finally:
+            sink.close()
 
     def sink(self) -> "HttpSink":
         """Return a sink for the URL."""
@@ -141,7 +159,8 @@ def _to_text(value: Any) -> str:
         return f"<{type(value).__name__}: {type(fault).__name__}>"
 
 
-def _host_of(authority: str) -> str:
+def _host_of(url: str) -> str:
+    authority = url.partition("://")[2].partition("/")[0].partition("?")[0]
     return authority if authority.endswith("]") else authority.rpartition(":")[0] or authority
 
 
@@ -192,6 +211,19 @@ class HttpSink:
             if not 200 <= answer.status < 300:
                 raise self._refusal(answer, first, count)
 
+    def connect(self) -> str:
+        """Connect without a request; return what was found, in words.
+
+        Raises:
+            Retryable: the server, or the proxy before it, cannot be reached.
+        """
+        self.open()
+        assert self._client is not None
+        try:
+            return self._client.connect()
+        except OSError as fault:
+            raise Retryable(f"{self._place}: {self._scrub(str(fault))}") from fault
+
     def flush(self) -> None:
         """Hold nothing back: each answer was awaited."""
 
@@ -207,10 +239,7 @@ class HttpSink:
             raise Rejected("`auth` has both `bearer` and `username`; keep one of them")
         if auth.password and not auth.username:
             raise Rejected("`auth` has a `password` without a `username`")
-        named = any(name.lower() == "authorization" for name in self._spec.headers)
-        if not (auth.bearer or auth.username or named) or self._spec.url.startswith("https"):
-            return
-        if not is_loopback(_host_of(self._authority)):
+        if self._spec.sends_login_in_clear:
             raise Rejected(f"credentials would go to {self._place} in clear; use https://")
 
     def _make_headers(self) -> dict[str, str]:

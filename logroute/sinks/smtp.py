@@ -28,7 +28,7 @@ from logroute.sinks.net import (
     wrap_tls,
 )
 
-__all__ = ["Envelope", "deliver", "to_mail"]
+__all__ = ["Envelope", "deliver", "greet", "to_mail"]
 
 _PIECE = 1 << 16
 # A server that has taken the mail need not be waited for.
@@ -71,8 +71,33 @@ def to_mail(
     return mail
 
 
-def deliver(
-    envelope: Envelope,
+def deliver(envelope: Envelope, **server: Any) -> None:
+    """Hand `envelope` to the server in one session; `server` as for `greet`.
+
+    Raises:
+        Retryable: no connection, no answer in time, or a 4xx reply.
+        Rejected: a 5xx reply, or the server cannot do what `security` asks for.
+    """
+    with _session(**server) as session:
+        session.transfer(envelope)
+
+
+def greet(**server: Any) -> str:
+    """Begin a session and leave it; return the server's greeting.
+
+    Args:
+        **server: host, port, security (``starttls``, ``tls``, ``none``), tls (a
+            `TlsSpec`), login (a pair or None), local_hostname, timeout.
+
+    Raises:
+        DeliveryError: as for `deliver`.
+    """
+    with _session(**server) as session:
+        return session.greeting
+
+
+@contextlib.contextmanager
+def _session(
     *,
     host: str,
     port: int,
@@ -81,13 +106,7 @@ def deliver(
     login: tuple[str, str] | None,
     local_hostname: str | None,
     timeout: TimeoutSpec,
-) -> None:
-    """Hand `envelope` to the server in one session.
-
-    Raises:
-        Retryable: no connection, no answer in time, or a 4xx reply.
-        Rejected: a 5xx reply, or the server cannot do what `security` asks for.
-    """
+) -> "Iterator[_Session]":
     place = str(Address(host, port))
     with _translated(place, security, login):
         context = tls_context(tls) if security != "none" else None
@@ -99,7 +118,7 @@ def deliver(
                 session.upgrade(context, tls.server_name or host)
             if login is not None:
                 session.login(*login)
-            session.transfer(envelope)
+            yield session
         finally:
             session.leave()
 
@@ -114,7 +133,9 @@ def _translated(place: str, security: str, login: tuple[str, str] | None) -> Ite
     except smtplib.SMTPResponseException as fault:
         raise _refusal(place, fault, security, login) from None
     except smtplib.SMTPServerDisconnected as fault:
-        raise Retryable(f"{place}: {one_line(str(fault))}") from None
+        is_late = isinstance(fault.__context__, TimeoutError)
+        text = "no answer within the time of `timeout`" if is_late else one_line(str(fault))
+        raise Retryable(f"{place}: {text}") from None
     except smtplib.SMTPNotSupportedError as fault:
         text = str(fault)
         if "AUTH" in text:  # many offer it only when encrypted
@@ -183,6 +204,7 @@ class _Session(smtplib.SMTP):
     def __init__(self, local_hostname: str | None, timeout: TimeoutSpec) -> None:
         # A name is given, since smtplib would ask the DNS for ours.
         super().__init__(local_hostname=local_hostname or "localhost")
+        self.greeting = ""
         self._has_name = local_hostname is not None
         self._connect_s = timeout.connect
         self._whole = Deadline(timeout.connect + timeout.send)
@@ -200,6 +222,7 @@ class _Session(smtplib.SMTP):
         code, said = self.getreply()
         if code != 220:
             raise smtplib.SMTPConnectError(code, said)
+        self.greeting = one_line(said.decode("utf-8", "replace"))
         self.ehlo_or_helo_if_needed()
 
     def upgrade(self, context: Any, name: str) -> None:

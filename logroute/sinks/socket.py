@@ -69,6 +69,10 @@ class SocketSpec(NetworkSpec):
         pack = frame[self.framing]
         return lambda record: pack(format(record).encode("utf-8", "backslashreplace"))
 
+    def probe(self) -> str:
+        """Connect, encrypted where the file says so."""
+        return f"{super().probe()}{', encrypted' if self.tls is not None else ''}"
+
     def sink(self) -> "SocketSink":
         """Return a sink for the address."""
         return SocketSink(

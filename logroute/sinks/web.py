@@ -117,6 +117,27 @@ class Client:
         location = response.headers.get("Location") if 300 <= response.status < 400 else None
         return Answer(response.status, said, wait, location and _host_of(location))
 
+    def connect(self) -> str:
+        """Connect without a request; return what was found, in words.
+
+        Raises:
+            OSError: there is no connection.
+        """
+        self.begin()
+        pool: Any = self._manager.connection_from_url(self._url)
+        connection = pool._get_conn(timeout=self._timeout.connect)
+        try:
+            if pool.proxy is not None and pool.scheme == "https":
+                pool._prepare_proxy(connection)
+            else:
+                connection.connect()
+        except (HTTPError, http.client.HTTPException) as fault:
+            raise OSError(_root(fault)) from fault
+        finally:
+            connection.close()
+        through = " through the proxy" if pool.proxy is not None else ""
+        return f"connected{through}{', encrypted' if pool.scheme == 'https' else ''}"
+
     def close(self) -> None:
         """Close the connection."""
         self._manager.clear()

@@ -10,6 +10,8 @@ the rest is advice (`advice.py`), which only a check asks for. Whatever advice c
 an error is refused by building, too.
 """
 
+from collections.abc import Callable, Sequence
+
 from logroute.config.decode import Decoded, read
 from logroute.config.model import Config
 from logroute.config.nodes import Node
@@ -41,7 +43,9 @@ def check_rules(
     *,
     is_complete: bool = True,
     advise: bool = False,
+    also: Sequence[Rule] = (),
     original: Node | None = None,
+    on_fault: Callable[[Rule, Exception], None] | None = None,
 ) -> list[Diagnostic]:
     """Return what the rules find in a decoded config.
 
@@ -52,12 +56,22 @@ def check_rules(
         is_complete: whether all included files were read; if not, names that are
             not defined may be defined there.
         advise: whether to run the rules of `advice.py`, too.
+        also: further rules to run: those of `host.py` and `probes.py`.
         original: the tree before it was expanded, with `vars` and `profiles`.
+        on_fault: is told of a rule that fails itself; the others go on. Default: raise.
     """
-    rules = RULES
+    rules: Sequence[Rule] = RULES
     if advise:
         from logroute.config.rules.advice import ADVICE  # a start does not need it
 
-        rules = (*RULES, *ADVICE)
+        rules = (*RULES, *ADVICE, *also)
     facts = Facts(config, node, found or read(node), is_complete=is_complete, original=original)
-    return [diagnostic for rule in rules for diagnostic in rule(facts)]
+    diagnostics: list[Diagnostic] = []
+    for rule in rules:
+        try:
+            diagnostics += rule(facts)
+        except Exception as fault:
+            if on_fault is None:
+                raise
+            on_fault(rule, fault)
+    return diagnostics

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from logroute.config.rules import RULES
 from logroute.config.rules.advice import ADVICE
 from logroute.config.rules.host import HOST
+from logroute.config.rules.probes import PROBES
 from logroute.config.rules.reading import READING
 from logroute.config.rules.rule import Rule
 from logroute.config.rules.shape import SHAPE
@@ -23,6 +24,6 @@ def catalogue() -> Mapping[str, Rule]:
     severity the gravest.
     """
     found: dict[str, Rule] = {}
-    for rule in (*READING, *SHAPE, *RULES, *ADVICE, *HOST):
+    for rule in (*READING, *SHAPE, *RULES, *ADVICE, *HOST, *PROBES):
         found.setdefault(rule.code, rule)
     return dict(sorted(found.items()))
