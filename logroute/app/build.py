@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from logroute.app.formats import default_formatter, known_formatter
 from logroute.config.flow import route_table
 from logroute.config.model import Config, Foreign, HandlerSpec, NetworkHandlerSpec
 from logroute.config.nodes import Node
@@ -20,7 +21,6 @@ from logroute.engine.notices import Notices
 from logroute.engine.runtime import Runtime
 from logroute.engine.worker import Worker
 from logroute.errors import ConfigError
-from logroute.formatters import KINDS as FORMATTERS
 from logroute.levels import Levels
 from logroute.records import copy_of
 from logroute.sinks import Encoder, Format, Sink, SinkSpec
@@ -39,19 +39,25 @@ class Built(NamedTuple):
     filters: dict[str, Any]
 
 
-def build(config: Config, node: Node, imports: str | Sequence[str] = "any") -> Built:
+def build(
+    config: Config,
+    node: Node,
+    imports: str | Sequence[str] = "any",
+    notices: Notices | None = None,
+) -> Built:
     """Return the runtime that `config` describes, not yet attached to any logger.
 
     Args:
         config: a checked config.
         node: its document, for foreign parts and for the places of faults.
         imports: ``any``, or glob patterns of the dotted names it may import.
+        notices: the internal lane; None: a new one, on stderr.
 
     Raises:
         ConfigError: a foreign part cannot be built; nothing has changed then.
     """
     forget_levels = _add_levels(config.levels)
-    builder = _Builder(config, node, imports)
+    builder = _Builder(config, node, imports, notices or Notices())
     try:
         return Built(builder.runtime(), builder.levels, builder.filters)
     except BaseException:
@@ -81,7 +87,9 @@ def _add_levels(levels: Mapping[str, int]) -> Callable[[], None]:
 class _Builder:
     """Builds the parts of one config, in the order in which they need each other."""
 
-    def __init__(self, config: Config, node: Node, imports: str | Sequence[str]) -> None:
+    def __init__(
+        self, config: Config, node: Node, imports: str | Sequence[str], notices: Notices
+    ) -> None:
         self.config = config
         self.levels = Levels(config.levels)
         self.filters: dict[str, Any] = {}
@@ -89,7 +97,7 @@ class _Builder:
         self._imports = imports
         self._foreign_parts: ForeignParts | None = None
         self._formats: dict[str, tuple[logging.Formatter, bool]] = {}
-        self._notices = Notices()
+        self._notices = notices
         self._own_threads: set[int] = set()
         self._workers: list[Worker] = []
 
@@ -155,13 +163,11 @@ class _Builder:
 
     def _build_formatters(self) -> None:
         for name, spec in self.config.formatters.items():
-            if not isinstance(spec, Foreign):
-                with self._place("formatters", name):
-                    self._formats[name] = (spec.formatter(), False)
-            elif _is_plain(spec.entry):
-                with self._place("formatters", name):
-                    self._formats[name] = (_stdlib_formatter(spec.entry), False)
-            else:
+            with self._place("formatters", name):
+                formatter = known_formatter(spec)
+            if formatter is not None:
+                self._formats[name] = (formatter, False)
+            elif isinstance(spec, Foreign):
                 formatter = self._foreign.formatter(name, spec.entry)
                 # stdlib's own class cannot stall the dispatcher; other people's may.
                 self._formats[name] = (formatter, type(formatter) is not logging.Formatter)
@@ -253,26 +259,7 @@ class _Builder:
         if name is not None:
             formatter, encodes_late = self._formats[name]
             return formatter.format, encodes_late
-        kind = FORMATTERS.get(default)
-        assert kind is not None
-        return kind().formatter().format, False
-
-
-def _is_plain(entry: Mapping[str, Any]) -> bool:
-    """Return whether a formatter entry names no code, so that no configurator is needed."""
-    texts = [value for value in entry.values() if isinstance(value, str)]
-    return not {"class", "()", "."} & set(entry) and not any("://" in text for text in texts)
-
-
-def _stdlib_formatter(entry: Mapping[str, Any]) -> logging.Formatter:
-    """Return the formatter that `DictConfigurator` would make of a plain entry."""
-    return logging.Formatter(
-        entry.get("format"),
-        entry.get("datefmt"),
-        entry.get("style", "%"),
-        entry.get("validate", True),
-        defaults=entry.get("defaults"),
-    )
+        return default_formatter(default).format, False
 
 
 def _is_ours(spec: object) -> bool:

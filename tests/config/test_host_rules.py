@@ -168,7 +168,8 @@ def test_probes_run_side_by_side():
     """A server that greets nobody before all eight are there greets all eight."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        greeter = threading.Thread(target=greet_together, args=(server, 8))
+        server.settimeout(30)
+        greeter = threading.Thread(target=greet_together, args=(server, 8), daemon=True)
         greeter.start()
         handlers = "\n".join(
             f"  m{n}: {{type: email, host: 127.0.0.1, port: {port}, {ADDRESSES}}}" for n in range(8)
@@ -184,6 +185,7 @@ def greet_together(server, count):
     connections = [server.accept()[0] for _ in range(count)]
     for connection in connections:
         with connection:
+            connection.settimeout(30)
             for line in (b"220 hello\r\n", b"250 hello\r\n", b"221 bye\r\n"):
                 connection.sendall(line)
                 connection.recv(1000)
