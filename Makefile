@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint types schema wheel check bench clean
+.PHONY: demo test lint types schema docs wheel check bench clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -32,6 +32,9 @@ types: $(VENV)/.dev
 schema: $(VENV)/.dev  ## write schemas/ anew from the specs
 	$(BIN)/python -m logroute.config.describe
 
+docs: $(VENV)/.dev  ## write docs/rules/ anew from the rules and their fixtures
+	$(BIN)/python tests/kits/rule_pages.py
+
 wheel: $(VENV)/.dev  ## build the wheel and try it away from the sources
 	$(BIN)/python -m pytest tests/acceptance/test_packaging.py
 
@@ -40,6 +43,7 @@ check: lint types test
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.start_up
 	$(BIN)/python -m benchmarks.stalled_sinks
+	$(BIN)/python -m benchmarks.check_speed
 
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

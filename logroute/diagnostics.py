@@ -65,7 +65,6 @@ NAMES = {
     "LR404": "slow-regex",
     "LR405": "bad-format",
     "LR406": "no-message",
-    "LR407": "multi-line-frames",
     "LR408": "bad-replacement",
     "LR409": "lost-conversion",
     "LR410": "bare-message",

@@ -5,8 +5,12 @@ with other separators, a small edit distance, and last difflib.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
-__all__ = ["LEVEL_SYNONYMS", "OPTION_SYNONYMS", "nearest", "suggest"]
+__all__ = ["LEVEL_SYNONYMS", "OPTION_SYNONYMS", "distance", "nearest", "suggest"]
+
+# each name that is compared costs microseconds, and a hostile file has thousands
+_MOST_NAMES = 500
 
 LEVEL_SYNONYMS: Mapping[str, str] = {
     "err": "ERROR",
@@ -76,7 +80,7 @@ def nearest(
     """Return the candidate that `word` was most likely meant to be, or None."""
     if len(word) > 100:  # no name of anything, and slow to compare
         return None
-    names = [name for name in candidates if name != word]
+    names = [name for name in islice(candidates, _MOST_NAMES) if name != word]
     meant = (synonyms or {}).get(word.casefold())
     if meant in names:
         return meant
@@ -84,7 +88,7 @@ def nearest(
     if _fold(word) in folded:
         return folded[_fold(word)]
     limit = max(1, len(word) // 3)
-    scored = sorted((_distance(_fold(word), key, limit), name) for key, name in folded.items())
+    scored = sorted((distance(_fold(word), key, limit), name) for key, name in folded.items())
     if scored and scored[0][0] <= limit:
         return scored[0][1]
     import difflib  # only on the error path
@@ -107,17 +111,30 @@ def suggest(
     return f"known here: {shown}" + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
-def _distance(left: str, right: str, limit: int) -> int:
-    """Count single-letter edits and swaps between two words; stop above `limit`."""
+def distance(left: str, right: str, limit: int) -> int:
+    """Return how many single-letter edits and swaps make one word the other; stop above `limit`."""
     if abs(len(left) - len(right)) > limit:
         return limit + 1
+    if left == right:
+        return 0
     before: list[int] = []
     row = list(range(len(right) + 1))
+    far = limit + 1
     for i, a in enumerate(left, 1):
-        before, above, row = row, before, [i]
-        for j, b in enumerate(right, 1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
-                cost = min(cost, above[j - 2] + 1)
-            row.append(cost)
-    return row[-1]
+        # only cells near the diagonal can stay within the limit
+        low, high = max(1, i - limit), min(len(right), i + limit)
+        above, before = before, row
+        row = [far] * (len(right) + 1)
+        row[0] = i
+        for j in range(low, high + 1):
+            b = right[j - 1]
+            cost = before[j - 1]
+            if a != b:
+                cost = 1 + min(before[j], row[j - 1], cost)
+                if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
+                    cost = min(cost, above[j - 2] + 1)
+            row[j] = cost
+        # a swap reaches back two rows, at the cost of one
+        if min(row) > limit and min(before) >= limit:
+            return far
+    return min(row[-1], far)

@@ -16,6 +16,9 @@ __all__ = ["HIGHEST", "LevelSet", "Levels"]
 #: Stands for "no upper limit" in a level interval.
 HIGHEST = 1 << 31
 
+# among more names none is likelier than all others
+_MOST_NAMES = 100
+
 _COMPARISON = lazy_pattern(r"(<=|>=|==|=|<|>)\s*(.+)")
 
 
@@ -80,6 +83,8 @@ class Levels:
         known = [name for name in self._by_name if name not in ("WARN", "FATAL")]
         if re.fullmatch(r"(?i)off|none|no|false|disabled?", word):
             return "to silence a logger give it a level above CRITICAL, such as 60"
+        if len(known) > _MOST_NAMES:
+            return ""
         return suggest(word.upper(), known, LEVEL_SYNONYMS) or ""
 
     def name(self, number: int) -> str:

@@ -188,7 +188,8 @@ def _shape(annotation: object, opt: Opt) -> Shape:
     if origin is tuple:
         return Many(_shape(args[0], _NOTHING), opt.single, int(opt.minimum or 0))
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return Table(_shape(args[1], _NOTHING))
+        key = _shape(args[0], _NOTHING)
+        return Table(_shape(args[1], _NOTHING), key if isinstance(key, Name) else None)
     if isinstance(annotation, type):
         if issubclass(annotation, Spec):
             return Nested(annotation)

@@ -56,9 +56,10 @@ class Plan:
         by_content: whether the content of a record has to be looked at.
         leftover: the handlers of a record that no route wants.
         possible: every handler that a record may reach.
+        routes: the routes that may match, in order.
     """
 
-    __slots__ = ("_levelno", "_levels", "_routes", "by_content", "leftover", "possible")
+    __slots__ = ("_levelno", "_levels", "by_content", "leftover", "possible", "routes")
 
     def __init__(
         self,
@@ -69,7 +70,7 @@ class Plan:
     ) -> None:
         """Keep `routes`, all of which may match; `levels` are the handlers' own."""
         self._levelno = levelno
-        self._routes = routes
+        self.routes = routes
         self._levels = levels
         self.by_content = any(route.matcher.by_content for route in routes)
         self.leftover = self._allowed(leftover)
@@ -82,7 +83,7 @@ class Plan:
         """
         names: list[str] = []
         wanted = False
-        for route in self._routes:
+        for route in self.routes:
             if record is None or all(c.test(record) for c in route.matcher.by_content):
                 wanted = True
                 names += route.to

@@ -149,13 +149,14 @@ class Many(Shape):
 
 
 class Table(Shape):
-    """A mapping from the user's own names to one shape."""
+    """A mapping from the user's own names, or from names of parts, to one shape."""
 
-    __slots__ = ("value",)
+    __slots__ = ("key", "value")
 
-    def __init__(self, value: Shape) -> None:
-        """Take any names with values of one shape."""
+    def __init__(self, value: Shape, key: Name | None = None) -> None:
+        """Take any names, or those that `key` stands for, with values of one shape."""
         self.value = value
+        self.key = key
 
 
 class Nested(Shape):

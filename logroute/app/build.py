@@ -132,7 +132,7 @@ class _Builder:
         )
         for name, worker in workers.items():
             self._add(runtime, name, worker)
-        for name in later:  # they refer to handlers that stand now
+        for name in self._after_their_targets(later):
             for other, face in runtime.handlers.items():
                 self._foreign.share("handlers", other, face)
             worker = self._worker(name, self.config.handlers[name])
@@ -147,6 +147,26 @@ class _Builder:
             entry = spec.sink.entry if isinstance(spec.sink, Foreign) else {}
             (later if "target" in entry or "handlers" in entry else first).append(name)
         return first, later
+
+    def _after_their_targets(self, names: Sequence[str]) -> list[str]:
+        """Return handlers that refer to handlers, each behind those it refers to."""
+        if not names:
+            return []
+        from graphlib import CycleError, TopologicalSorter
+
+        targets: dict[str, list[str]] = {}
+        for name in names:
+            entry: Any = self.config.handlers[name].sink
+            words = [entry.entry.get("target"), *(entry.entry.get("handlers") or ())]
+            targets[name] = [word for word in words if word in names]
+        try:
+            return list(TopologicalSorter(targets).static_order())
+        except CycleError as fault:
+            circle = " -> ".join(f"`{name}`" for name in fault.args[1])
+            parent = self._node.at(["handlers"])
+            span = parent.keys[fault.args[1][0]] if parent is not None else self._node.span
+            message = f"handlers refer to each other in a circle: {circle}"
+            raise ConfigError([error("LR903", message, span)]) from fault
 
     def _add(self, runtime: Runtime, name: str, worker: Worker) -> None:
         spec = self.config.handlers[name]
@@ -233,7 +253,7 @@ class _Builder:
         is_networked: bool,
         **more: Any,
     ) -> Worker:
-        queue = _queue(self.config.queue, spec.queue)
+        queue = QueueSpec.joined(self.config.queue, spec.queue)
         overflow = queue.overflow or ("shed" if is_networked else "block")
         ours = [
             (filter_name, self.filters[filter_name])
@@ -264,11 +284,6 @@ class _Builder:
 
 def _is_ours(spec: object) -> bool:
     return not isinstance(spec, Foreign)
-
-
-def _queue(of_all: QueueSpec | None, own: QueueSpec | None) -> QueueSpec:
-    """Return a handler's queue options, each key from itself, the file or the default."""
-    return QueueSpec(**{**(of_all.__dict__ if of_all else {}), **(own.__dict__ if own else {})})
 
 
 def _batch(spec: BatchSpec, is_digest: bool) -> BatchSpec:

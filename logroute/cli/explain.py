@@ -1,36 +1,74 @@
-"""`logroute explain`: where a record would go, and why, by the live routing code."""
+"""`logroute explain`: where records would go, and why, by the live routing code."""
 
 import argparse
-import logging
+import json
 import sys
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
+from logroute.app.explain import Arrival, Explainer, Explanation, Step
+from logroute.app.narration import narrate
+from logroute.app.outputs import UnknownOutputError
 from logroute.cli.check import print_report
 from logroute.cli.files import load_one, wants_color
-from logroute.config.flow import effective_level, route_table
-from logroute.config.load import Loaded
-from logroute.config.model import Config
-from logroute.levels import Levels
-from logroute.routing import Outcome, RouteTable
+from logroute.config.model import RecordSpec
+from logroute.diagnostics import Severity, Span
+from logroute.errors import ConfigError
+from logroute.hints import suggest
+from logroute.records import message_of
 
 __all__ = ["add_arguments", "run"]
+
+FORMAT_VERSION = "1.0"
+_OF_ONE_RECORD = ("logger", "level", "message", "field", "exception", "thread", "time", "verify")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("file", metavar="FILE", help="config file, or - for stdin")
-    parser.add_argument("--logger", default="root", help="name of the logger (default: root)")
-    parser.add_argument("--level", default="INFO", help="level of the record (default: INFO)")
-    parser.add_argument("--message", default="", help="text of the record")
-    parser.add_argument(
+    one = parser.add_argument_group("one record")
+    one.add_argument("--logger", help="name of the logger (default: root)")
+    one.add_argument("--level", help="level of the record (default: INFO)")
+    one.add_argument("--message", help="text of the record")
+    one.add_argument(
         "--field",
+        "--extra",
         action="append",
-        default=[],
         metavar="KEY=VALUE",
         help="a field of the record (extra); may be given often",
     )
-    parser.add_argument("--exception", metavar="CLASS", help="the record has this exception")
+    one.add_argument(
+        "--exception", metavar="CLASS", help="the record has this exception; or `CLASS: message`"
+    )
+    one.add_argument("--thread", metavar="NAME", help="name of the thread")
+    one.add_argument("--time", metavar="TIME", help="when it is logged: 2026-05-01T12:00:00Z")
+    one.add_argument("--output", action="store_true", help="show what each handler would write")
+    one.add_argument(
+        "--verify",
+        metavar="A,B",
+        help="the handlers that must get it, in any order; end with 1 if others do",
+    )
+    many = parser.add_argument_group("many records")
+    many.add_argument(
+        "--from-log", metavar="LOG", help="replay a log (- for stdin, .gz too): counts per handler"
+    )
+    many.add_argument(
+        "--stdin-jsonl", action="store_true", help="replay JSON objects, one a line, from stdin"
+    )
+    many.add_argument(
+        "--pattern",
+        metavar="REGEX",
+        help="how a line of LOG looks: groups `level`, `logger`, `message`, `time`; "
+        "others are fields",
+    )
     parser.add_argument("--profile", help="which of the file's profiles to lay over it")
+    parser.add_argument(
+        "--import",
+        dest="imports",
+        action="store_true",
+        help="import the filters and formatters that the file names",
+    )
+    parser.add_argument("--format", choices=["text", "json"], default="text")
     parser.add_argument("--color", choices=["auto", "always", "never"], default="auto")
 
 
@@ -38,45 +76,113 @@ def run(options: argparse.Namespace) -> int:
     """Print what each route does to the record, and the handlers it reaches."""
     loaded, report = load_one(options.file, options.profile)
     if loaded.config is None:
-        print_report(report, "text", options.color)
+        errors = tuple(item for item in report.diagnostics if item.severity is Severity.ERROR)
+        print_report(report._replace(diagnostics=errors), options.format, options.color)
         return 2
-    levels = Levels(loaded.config.levels)
     try:
-        record = make_record(options, levels)
-        for name, value in loaded.config.context.items():
-            record.__dict__.setdefault(name, value)
+        explainer = Explainer(loaded, imports=options.imports)
+        if options.from_log is not None or options.stdin_jsonl:
+            return _replay(options, explainer, report.name)
+        return _explain(options, explainer, report.name)
+    except ConfigError as fault:
+        print(f"logroute explain: {fault}", file=sys.stderr)
     except ValueError as fault:
-        print(f"logroute explain: {fault.args[0]}", file=sys.stderr)
-        return 2
-    table = route_table(loaded.config, levels)
-    is_colored = wants_color(options.color)
-    for line in explain(loaded, table, levels, record):
-        print(line if is_colored else line.replace("\x1b[32m", "").replace("\x1b[0m", ""))
-    return 0
+        cure = fault.args[1] if len(fault.args) > 1 else ""
+        print(f"logroute explain: {fault.args[0]}{cure and f'; {cure}'}", file=sys.stderr)
+    return 2
 
 
-def make_record(options: argparse.Namespace, levels: Levels) -> logging.LogRecord:
+# -- one record
+
+
+def _explain(options: argparse.Namespace, explainer: Explainer, name: str) -> int:
+    wanted = _wanted(options.verify, explainer)
+    told = explainer.explain(explainer.record(_spec(options)))
+    verdict = None if wanted is None else Verdict(wanted, told.reaches)
+    if options.format == "json":
+        print(json.dumps(_document(told, verdict, name, options.output), indent=2))
+    else:
+        print("\n".join(narrate(told, is_colored=wants_color(options.color))))
+        if options.output:
+            for handler, text, why in _outputs(told):
+                print(f"{handler} writes: {text}" if why is None else f"{handler}: {why}")
+        if verdict is not None:
+            print("\n".join(verdict.lines()))
+    return 0 if verdict is None or verdict.is_good else 1
+
+
+class Verdict(NamedTuple):
+    """Where a record was to go, and where it goes."""
+
+    wanted: tuple[str, ...]
+    got: tuple[str, ...]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether they are the same, in any order."""
+        return set(self.wanted) == set(self.got)
+
+    @property
+    def missing(self) -> list[str]:
+        """The handlers that should have got it."""
+        return [name for name in self.wanted if name not in self.got]
+
+    @property
+    def unexpected(self) -> list[str]:
+        """The handlers that should not have got it."""
+        return [name for name in self.got if name not in self.wanted]
+
+    def lines(self) -> Iterator[str]:
+        """Yield the verdict in words."""
+        if self.is_good:
+            yield "verified"
+            return
+        yield f"expected: {', '.join(self.wanted) or 'nothing'}"
+        if self.missing:
+            yield f"missing: {', '.join(self.missing)}"
+        if self.unexpected:
+            yield f"unexpected: {', '.join(self.unexpected)}"
+
+
+def _wanted(names: str | None, explainer: Explainer) -> tuple[str, ...] | None:
+    """Return the handlers of `--verify`.
+
+    Raises:
+        ValueError: one of them is not defined.
+    """
+    if names is None:
+        return None
+    wanted = tuple(name for part in names.split(",") if (name := part.strip()))
+    for name in wanted:
+        if name not in explainer.config.handlers:
+            cure = suggest(name, explainer.config.handlers) or ""
+            raise ValueError(f"--verify: handler `{name}` is not defined", cure)
+    return wanted
+
+
+def _spec(options: argparse.Namespace) -> RecordSpec:
     """Return the record that the options describe.
 
     Raises:
-        ValueError: an unknown level, or a field that is not KEY=VALUE.
+        ValueError: a field that is not KEY=VALUE.
     """
-    fields: dict[str, Any] = {}
-    for field in options.field:
+    values: dict[str, Any] = {
+        name: getattr(options, name)
+        for name in ("logger", "level", "message", "thread", "time")
+        if getattr(options, name) is not None
+    }
+    fields = {}
+    for field in options.field or ():
         key, equals, value = field.partition("=")
-        if not equals:
+        if not equals or not key:
             raise ValueError(f"--field needs KEY=VALUE, got `{field}`")
         fields[key] = _scalar(value)
-    number = levels.number(options.level)
-    record = logging.LogRecord(options.logger, number, "", 0, options.message, None, None)
-    record.levelname = levels.name(number)
-    record.__dict__.update(fields)
     if options.exception:
-        cls = getattr(__import__("builtins"), options.exception, None)
-        if not (isinstance(cls, type) and issubclass(cls, BaseException)):
-            cls = type(options.exception.rpartition(".")[2], (Exception,), {})
-        record.exc_info = (cls, cls(), None)
-    return record
+        name, colon, message = options.exception.partition(":")
+        from logroute.config.model import ExceptionSpec
+
+        values["exception"] = ExceptionSpec(type=name, message=message.strip()) if colon else name
+    return RecordSpec(**values, fields=fields)
 
 
 def _scalar(text: str) -> Any:
@@ -90,86 +196,109 @@ def _scalar(text: str) -> Any:
     return node.value
 
 
-def explain(
-    loaded: Loaded, table: RouteTable, levels: Levels, record: logging.LogRecord
-) -> list[str]:
-    """Return the lines of the explanation."""
-    assert loaded.config is not None
-    lines = [f"record  {record.name} {record.levelname} {record.getMessage()!r}"]
-    minimum, origin = _effective_level(loaded, levels, record.name)
-    made = record.levelno >= minimum
-    verdict = "" if made else "  -> no such record is ever made"
-    lines.append(f"logger level {levels.name(minimum)} ({origin}){verdict}")
-    outcomes = list(table.explain(record))
-    width = max([len(outcome.route.label) for outcome in outcomes], default=0)
-    for outcome in outcomes:
-        lines.append(_route_line(loaded, outcome, width))
-    plan = table.plan(record.name, record.levelno)
-    picked = plan.pick(record)
-    reached = plan.leftover if picked is None else picked
-    wanted = dict.fromkeys(name for outcome in outcomes for name in outcome.handlers)
-    for name in wanted:
-        if name not in reached:
-            level = levels.name(table.handler_levels[name])
-            lines.append(f"not reached: {name}, whose own level is {level}")
-    if picked is None:
-        lines.append(_unmatched(loaded.config, record, table))
-    lines.append(f"reaches: {', '.join(reached) or 'nothing'}" if made else "reaches: nothing")
-    return lines
+def _outputs(told: Explanation) -> Iterator[tuple[str, str | None, str | None]]:
+    """Yield handler, what it writes, or why that cannot be told."""
+    for handler in told.reaches:
+        try:
+            yield handler, told.output(handler), None
+        except UnknownOutputError as fault:
+            yield handler, None, str(fault)
 
 
-def _route_line(loaded: Loaded, outcome: Outcome, width: int) -> str:
-    label = f"{outcome.route.label:<{width}}"
-    place = _place(loaded, outcome.route.label)
-    if outcome.stopped_by:
-        return f"  - {label}  {place}  not tried: {outcome.stopped_by} was final"
-    if outcome.failed:
-        return f"  - {label}  {place}  does not hold: {outcome.failed}"
-    conditions = "; ".join(c.label for c in outcome.route.matcher.conditions)
-    to = ", ".join(outcome.handlers) or (
-        "nothing more" if outcome.route.to else "nothing (silenced)"
+# -- as JSON; the schema is `schemas/explain.schema.json`
+
+
+def _document(
+    told: Explanation, verdict: Verdict | None, name: str, with_output: bool
+) -> dict[str, Any]:
+    record = told.record
+    info = record.exc_info
+    return {
+        "format_version": FORMAT_VERSION,
+        "kind": "record",
+        "file": name,
+        "record": {
+            "logger": record.name,
+            "level": record.levelname,
+            "levelno": record.levelno,
+            "message": message_of(record),
+            "exception": info[0].__name__ if isinstance(info, tuple) and info[0] else None,
+        },
+        "logger_level": {
+            "level": told.level_name(told.level),
+            "from": told.level_origin,
+            "place": to_place(told.level_place),
+        },
+        "made": told.is_made,
+        "dropped_by": told.dropped_by,
+        "doubts": list(told.doubts),
+        "routes": [_step(step) for step in told.steps],
+        "stops_at": told.stops_at,
+        "unmatched": told.is_unmatched,
+        "handlers": [_arrival(arrival, told) for arrival in told.arrivals],
+        "reaches": list(told.reaches),
+        "stderr": told.to_stderr,
+        "outputs": {h: text for h, text, _ in _outputs(told)} if with_output else None,
+        "verify": None
+        if verdict is None
+        else {
+            "ok": verdict.is_good,
+            "expected": list(verdict.wanted),
+            "missing": verdict.missing,
+            "unexpected": verdict.unexpected,
+        },
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "label": step.label,
+        "number": step.number,
+        "place": to_place(step.place),
+        "matched": step.matched,
+        "conditions": list(step.conditions),
+        "failed": step.failed,
+        "stopped_by": step.stopped_by,
+        "handlers": list(step.handlers),
+        "repeated": list(step.repeated),
+        "last": step.is_last,
+    }
+
+
+def _arrival(arrival: Arrival, told: Explanation) -> dict[str, Any]:
+    return {
+        "handler": arrival.handler,
+        "place": to_place(arrival.place),
+        "reached": arrival.handler in told.reaches,
+        "level": arrival.level,
+        "filter": arrival.filter,
+        "doubts": list(arrival.doubts),
+    }
+
+
+def to_place(span: Span | None) -> dict[str, Any] | None:
+    """Return a place as the JSON reports of `explain` and `test` tell it."""
+    if span is None:
+        return None
+    return {"file": span.file, "line": span.line, "column": span.column}
+
+
+# -- many records
+
+
+def _replay(options: argparse.Namespace, explainer: Explainer, name: str) -> int:
+    given = [word for word in _OF_ONE_RECORD if getattr(options, word) is not None]
+    if given or options.output:
+        word = given[0] if given else "output"
+        raise ValueError(f"--{word} is about one record, but a log is to be replayed")
+    if options.from_log is not None and options.stdin_jsonl:
+        raise ValueError("name one log: --from-log or --stdin-jsonl")
+    if options.file == "-" and (options.stdin_jsonl or options.from_log == "-"):
+        raise ValueError("standard input cannot be both the config and the log")
+    from logroute.cli import replaying
+
+    render: Callable[..., str] = (
+        replaying.to_json if options.format == "json" else replaying.to_text
     )
-    end = ", final" if outcome.route.final else ""
-    return f"\x1b[32m  + {label}  {place}  {conditions or 'every record'}  -> {to}{end}\x1b[0m"
-
-
-def _place(loaded: Loaded, label: str) -> str:
-    """Return the place of a route by its label."""
-    assert loaded.config is not None and loaded.node is not None
-    path: list[str | int] = []
-    if label == "root":
-        path = ["root", "handlers"]
-    elif label.startswith("loggers."):
-        path = ["loggers", label.removeprefix("loggers."), "handlers"]
-    else:
-        for index, route in enumerate(loaded.config.routes or ()):
-            if label in (route.name, f"routes[{index}]"):
-                path = ["routes", index]
-                break
-    node = loaded.node.at(path)
-    return str((node or loaded.node).span)
-
-
-def _effective_level(loaded: Loaded, levels: Levels, logger: str) -> tuple[int, str]:
-    """Return the level from which `logger` makes records, and who says so."""
-    assert loaded.config is not None
-    number, origin = effective_level(loaded.config, levels, logger)
-    if origin is None:
-        return number, "stdlib's default; the file sets none"
-    path: list[str | int] = ["root", "level"] if origin == "root" else ["loggers", origin]
-    return number, f"from `{origin}`{_at(loaded, path)}"
-
-
-def _at(loaded: Loaded, path: list[str | int]) -> str:
-    node = loaded.node.at(path) if loaded.node is not None else None
-    return f", {node.span}" if node is not None else ""
-
-
-def _unmatched(config: Config, record: logging.LogRecord, table: RouteTable) -> str:
-    if not table.reaches_root(record.name):
-        return "no handler on the way, and it does not propagate to the routes"
-    if config.unmatched is not None:
-        return f"no route wants it; unmatched: {', '.join(config.unmatched) or 'nothing'}"
-    if record.levelno >= logging.WARNING:
-        return "no route wants it; WARNING and above then goes to stderr"
-    return "no route wants it; below WARNING it is only counted"
+    sys.stdout.write(replaying.replay(options, explainer, name, render))
+    return 0

@@ -55,7 +55,8 @@ MARKS: Mapping[str, tuple[str, ...]] = {
     "formatter": ("type", "newlines"),
     "filter": ("type",),
 }
-#: Most problems that are noted; a broken generator can repeat one for ever.
+#: Most problems of shape that are noted, and of each other code; a broken generator
+#: can repeat one for ever.
 MAX_PROBLEMS = 1000
 #: What dictConfig reads at the top level; everything else is ours.
 STDLIB_KEYS = frozenset(
@@ -145,14 +146,18 @@ class Walk:
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self.counts: dict[str, int] = {}
         self.sites: list[Site] = []
         self.secrets: set[Path] = set()
         self.owner: type[Spec] = Config
         self.incremental = False
 
     def fault(self, path: Path, message: str, code: str = "LR103", *, of_key: bool = False) -> Any:
-        if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(Problem(path, message, code, of_key))
+        problem = Problem(path, message, code, of_key)
+        kind = "" if problem.is_shape else code  # many of one kind must not hide another
+        self.counts[kind] = count = self.counts.get(kind, 0) + 1
+        if count <= MAX_PROBLEMS:
+            self.problems.append(problem)
         return BAD
 
     def config(self, node: Node) -> Config:
@@ -258,9 +263,10 @@ class Walk:
             return HandlerSpec(sink=self.foreign("handler", node, path), **common)
         spec = self.kind("handler", entry["type"], path)
         if spec is None:  # which has been told; its other keys mean nothing yet
-            before = len(self.problems)
+            before, counts = len(self.problems), self.counts.copy()
             common = self.fields(StdHandlerSpec, entry, path, everything)
             del self.problems[before:]
+            self.counts = counts
             return HandlerSpec(sink=Foreign(entry=EMPTY), **common)
         outer = NetworkHandlerSpec if spec.networked else HandlerSpec
         values = self.fields(outer, entry, path, frozenset({"type", *options_of(spec)}))

@@ -28,6 +28,8 @@ _NAME = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _PREFIX = lazy_pattern(r"([A-Za-z_][A-Za-z0-9_.-]*):(?!-)")
 _SURROGATE = lazy_pattern(r"[\ud800-\udfff]")  # how Python keeps bytes that are not UTF-8
 _PREFIXES = ("env", "file", "var")
+# a guess at what was meant takes its time
+_MOST_GUESSES = 20
 
 
 class _UnknownError(Exception):
@@ -58,6 +60,8 @@ def expand(
     environ: Mapping[str, str],
     read_secrets: bool,
     is_stdlib: bool = False,
+    needs_environment: bool = True,
+    folders: dict[str, str] | None = None,
 ) -> tuple[Node, list[Diagnostic]]:
     """Return `node` with includes, profile and variables put in.
 
@@ -69,6 +73,9 @@ def expand(
         read_secrets: whether ``${file:...}`` is read; else its value stays unknown.
         is_stdlib: it is a plain dictConfig file, where what looks like a variable
             but is not set stays as it is, as it always did.
+        needs_environment: whether an environment variable that is not set is a
+            fault; else its value is unknown.
+        folders: gets, by name of each text, the folder its relative paths start from.
 
     Returns:
         The tree without `include`, `profiles` and `vars`, and what is wrong.
@@ -76,11 +83,12 @@ def expand(
     faults: list[Diagnostic] = []
     if not isinstance(node.value, dict):
         return node, faults
-    folders: dict[str, str] = {}
+    folders = {} if folders is None else folders
     root = include_files(node, source, folders, faults)
     root = choose_profile(root, profile, environ.get(PROFILE_VARIABLE), faults)
     variables = _Variables(environ, folders, read_secrets, faults)
     variables.is_stdlib = is_stdlib
+    variables.needs_environment = needs_environment
     if "vars" in root.value:
         variables.define(root.value["vars"])
         root = without(root, ("vars",))
@@ -102,12 +110,14 @@ class _Variables:
         self.read_secrets = read_secrets
         self.faults = faults
         self.is_stdlib = False
+        self.needs_environment = True
         self.own: dict[str, Node] | None = None  # `vars`, once they are read
         self.broken = False  # `vars` is there, but nobody knows what it says
         # aliases share nodes: once is enough; the first of a pair keeps its id taken
         self.seen: dict[tuple[int, bool], tuple[Node, Node]] = {}
         self.files: dict[str, _Found] = {}
         self.size = 0
+        self.guesses = 0
 
     def define(self, table: Node) -> None:
         """Read `vars`; its values may use the environment and files."""
@@ -238,7 +248,8 @@ class _Variables:
             return True
         if before <= MAX_BYTES:
             message = f"variables make the config larger than {MAX_BYTES // 1024} KiB"
-            self.faults.append(error("LR004", message, node.span))
+            cure = "see what the variables hold"
+            self.faults.append(error("LR004", message, node.span, cure))
         return False
 
     def _find(self, body: str, closed: bool, node: Node) -> _Found:
@@ -246,7 +257,9 @@ class _Variables:
         if not closed:
             raise _UnknownError("`${` is not closed", "write `$${` for a literal `${`")
         if "${" in body:
-            raise _UnknownError("variables cannot stand inside each other")
+            raise _UnknownError(
+                "variables cannot stand inside each other", "give the inner one a name in `vars`"
+            )
         prefix = _PREFIX.match(body)
         if prefix is None:
             return self._environment(body)
@@ -274,10 +287,11 @@ class _Variables:
         secret = SECRET_NAME.search(name) is not None
         value = self.environ.get(name)
         if value is not None and not value.isascii() and _SURROGATE.search(value):
-            raise _UnknownError(f"the environment variable `{name}` is not UTF-8 text")
+            message = f"the environment variable `{name}` is not UTF-8 text"
+            raise _UnknownError(message, "set it to text in UTF-8")
         if has_default:
             return _Found(value or default, secret)
-        if value is not None:
+        if value is not None or not self.needs_environment:
             return _Found(value, secret)
         raise _UnknownError(
             f"the environment variable `{name}` is not set",
@@ -289,22 +303,28 @@ class _Variables:
     def _own(self, body: str) -> _Found:
         name, has_default, default = body.partition(":-")
         if self.own is None:
-            raise _UnknownError("a value in `vars` cannot use another one")
+            raise _UnknownError(
+                "a value in `vars` cannot use another one", "write it out, or use the environment"
+            )
         node = self.own.get(name)
         if self.broken:
             return _Found(None, secret=False)
         if node is None:
             if has_default:
                 return _Found(default, secret=False)
-            near = nearest(name, self.own)
-            raise _UnknownError(
-                f"`vars` has no `{shown(name)}`",
-                f"did you mean `{shown(near)}`?" if near else suggest(name, self.own),
-            )
+            raise _UnknownError(f"`vars` has no `{shown(name)}`", self._guess(name))
         if node.opaque:
             return _Found(None, node.secret)
         secret = node.secret or SECRET_NAME.search(name) is not None
         return _Found(node.text or (default if has_default else ""), secret)
+
+    def _guess(self, name: str) -> str | None:
+        """Return which variable was meant; of a hopeless file only the first times."""
+        self.guesses += 1
+        if not self.own or self.guesses > _MOST_GUESSES:
+            return None
+        near = nearest(name, self.own)
+        return f"did you mean `{shown(near)}`?" if near else suggest(name, self.own)
 
     def _file(self, path: str, node: Node) -> _Found:
         """Return the text of a secret file, read once."""
@@ -326,9 +346,9 @@ def _read_secret(path: str, span: Span) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise _UnknownError(f"`{path}` is not UTF-8 text", code="LR002") from None
+        raise _UnknownError(f"`{path}` is not UTF-8 text", "save it as UTF-8", "LR002") from None
     if "\0" in text:
-        raise _UnknownError(f"`{path}` is not a text file", code="LR002")
+        raise _UnknownError(f"`{path}` is not a text file", "name a text file", "LR002")
     return text.rstrip("\r\n")
 
 

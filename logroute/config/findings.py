@@ -13,7 +13,7 @@ from logroute.config.decode import STDLIB_KEYS, Decoded, top_options
 from logroute.config.model import LoggerSpec, StdFilterSpec, StdFormatterSpec
 from logroute.config.nodes import Node, shown
 from logroute.config.readers import Path, Problem
-from logroute.diagnostics import Diagnostic, Span, error, warning
+from logroute.diagnostics import Diagnostic, Fix, Span, error, warning
 from logroute.hints import OPTION_SYNONYMS, nearest, suggest
 from logroute.options import VEIL, options_of
 from logroute.patterns import lazy_pattern
@@ -31,6 +31,10 @@ _SINGULAR = {
     "profiles": "profile",
 }
 _USERINFO = lazy_pattern(r"//[^/@\s]*@")
+_TRUTH = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
 _MAX_SHOWN = 80
 _MAX_SUGGESTIONS = 100
 _MAX_NAMES = 500
@@ -127,8 +131,8 @@ def subject(path: Path) -> str:
     rest, owner = path, ""
     if len(path) > 1 and path[0] in _SINGULAR:
         rest, owner = path[2:], f"{_SINGULAR[str(path[0])]} `{shown(str(path[1]))}`"
-    elif len(path) > 1 and path[0] == "routes":
-        rest, owner = path[2:], f"route {int(path[1]) + 1}"
+    elif len(path) > 1 and path[0] in ("routes", "tests"):
+        rest, owner = path[2:], f"{str(path[0])[:-1]} {int(path[1]) + 1}"
     elif path[0] == "root":
         rest, owner = path[1:], "the root logger"
     steps = [f"[{step}]" if isinstance(step, int) else f".{shown(step)}" for step in rest]
@@ -152,14 +156,26 @@ def unknown_key(
     slip = slip_at(view, path, known)
     if slip is None:
         name, cure = shown(key), view.suggest(key, known, OPTION_SYNONYMS)
+        fix = _respelling(view, path, known, cure)
     else:
-        name, cure = slip.name, slip.help
+        name, cure, fix = slip.name, slip.help, slip.fix
         path = (*path[:-1], slip.key)
     message = f"unknown key `{name}`{inside(path[:-1])}"
     span = view.place(path, of_key=True)
     if code == "LR901":
-        return warning(code, f"{message}; the standard library passes over it", span, cure)
-    return error(code, message, span, cure)
+        fix = fix and fix._replace(is_safe=False)  # what had no effect will have one
+        return warning(code, f"{message}; the standard library passes over it", span, cure, fix)
+    return error(code, message, span, cure, fix)
+
+
+def _respelling(view: View, path: Path, known: list[str], cure: str | None) -> Fix | None:
+    """Return the fix of a misspelt key, where there is no doubt what was meant."""
+    if cure is None or not cure.startswith("did you mean"):
+        return None
+    from logroute.config.rules.fixes import certain, rename  # only for a finding
+
+    meant = certain(str(path[-1]), known[:_MAX_NAMES], OPTION_SYNONYMS)
+    return rename(view, path, meant) if meant and f"`{meant}`" in cure else None
 
 
 def tell(view: View, problem: Problem) -> Diagnostic:
@@ -180,7 +196,8 @@ def tell(view: View, problem: Problem) -> Diagnostic:
 def _planned(view: View, problem: Problem) -> Diagnostic:
     span = view.place(problem.path, of_key=problem.of_key)
     what = f"{subject(problem.path)} " if problem.of_key else ""
-    return error(problem.code, what + problem.message, span)
+    cure = "leave it out until a version has it"
+    return error(problem.code, what + problem.message, span, cure)
 
 
 def _ignored_key(view: View, problem: Problem) -> Diagnostic:
@@ -208,8 +225,28 @@ def _truthy_text(view: View, problem: Problem) -> Diagnostic:
         problem.code,
         f"{subject(problem.path)} is the text {text}, {problem.message}",
         view.place(problem.path),
-        f"write `{key}: true` or `{key}: false`, without quotes",
+        f"write `{key}: {_meant(view.at(problem.path), key)}`, without quotes",
+        _truth_fix(view.at(problem.path)),
     )
+
+
+def _meant(node: Node | None, key: object) -> str:
+    """Return the truth value that a text spells; both where it spells none."""
+    is_text = node is not None and isinstance(node.value, str)
+    meant = _TRUTH.get(node.value.casefold()) if node is not None and is_text else None
+    if meant is None:
+        return f"true` or `{key}: false"
+    return "true" if meant else "false"
+
+
+def _truth_fix(node: Node | None) -> Fix | None:
+    """Return the fix that writes the truth value which a text spells."""
+    meant = _TRUTH.get(node.value.casefold()) if node and isinstance(node.value, str) else None
+    if node is None or meant is None:
+        return None
+    from logroute.config.rules.fixes import replace  # only for a finding
+
+    return replace(node, meant, is_safe=meant is bool(node.value))
 
 
 def _no_variable(view: View, problem: Problem) -> Diagnostic:

@@ -125,7 +125,7 @@ class _Reader:
         if inner is None:
             # a missing file is told where it is named; a bad byte where it stands
             self.faults.extend(
-                fault._replace(span=name.span, help=fault.help or _variable_help(name.value))
+                fault._replace(span=name.span, help=_variable_help(name.value) or fault.help)
                 if fault.code == CANNOT_READ
                 else fault
                 for fault in faults
@@ -134,7 +134,7 @@ class _Reader:
         self.bytes += len(inner.text)
         if self.bytes > MAX_BYTES:
             limit = f"the included files are together larger than {MAX_BYTES // 1024} KiB"
-            self.faults.append(error("LR004", limit, name.span))
+            self.faults.append(error("LR004", limit, name.span, "include smaller files"))
             return None
         if self.budget is None:
             self.budget = Budget(_count(self.root))
@@ -164,9 +164,11 @@ class _Reader:
             places = chain[paths.index(real) : -1]
             return fault._replace(related=tuple(("included here", span) for _, span in places))
         if len(chain) > MAX_LEVELS:
-            return error("LR004", f"more than {MAX_LEVELS} files include each other", name.span)
+            message = f"more than {MAX_LEVELS} files include each other"
+            return error("LR004", message, name.span, "name the inner files here")
         if self.files >= MAX_FILES:
-            return error("LR004", f"more than {MAX_FILES} files are included", name.span)
+            message = f"more than {MAX_FILES} files are included"
+            return error("LR004", message, name.span, "put several of them into one")
         return None
 
 

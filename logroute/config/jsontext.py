@@ -72,7 +72,11 @@ class _Reader:
             if len(self.faults) >= MAX_FAULTS:
                 return None
         if self._skip() != "":
-            raise self._refuse("text stands behind the end of the value", self.index)
+            raise self._refuse(
+                "text stands behind the end of the value",
+                self.index,
+                "remove it; a config is one `{...}`",
+            )
         return node
 
     def _skip(self) -> str:
@@ -146,7 +150,8 @@ class _Reader:
         parent.keys[name] = span
         if first is None:
             return
-        fault = error("LR006", f"the key `{shown(name)}` is written twice", span)
+        message = f"the key `{shown(name)}` is written twice"
+        fault = error("LR006", message, span, "remove one of the two, or make them one")
         self.faults.append(fault._replace(related=(("first written here", first),)))
 
     def _key(self) -> tuple[str, Span]:
@@ -157,7 +162,9 @@ class _Reader:
         key = self._string()
         span = self._line_span(start)
         if self._skip() != ":":
-            raise self._refuse("a `:` is missing behind the key", self.index)
+            raise self._refuse(
+                "a `:` is missing behind the key", self.index, "put a `:` between key and value"
+            )
         self.index += 1
         return key, span
 
@@ -198,7 +205,9 @@ class _Reader:
                 )
         text: str = json.loads(raw)
         if _SURROGATE.search(text):
-            raise self._refuse("half of a surrogate pair is not a character", start)
+            raise self._refuse(
+                "half of a surrogate pair is not a character", start, "type the character itself"
+            )
         return text
 
     def _broken_string(self, start: int) -> RefusedError:
@@ -222,10 +231,10 @@ class _Reader:
             return "JSON has no such number"
         if char == "":
             return "the text ends too early"
-        return "put a text in double quotes" if word is not None else None
+        return "put a text in double quotes"
 
     def _no_comma(self, char: str, closing: str, opened: Span) -> RefusedError:
-        help = self._cure(char) if char in ("/", "#", "") else None
+        help = self._cure(char) if char in ("/", "#", "") else "put a `,` between two entries"
         refusal = self._refuse(f"a `,` or the closing `{closing}` is missing", self.index, help)
         opened = opened._replace(end_line=opened.line, end_column=opened.column + 1)
         related = (("opened here", opened),)

@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 from logroute.config import decode, source
 from logroute.config.expand import expand
 from logroute.config.findings import View, in_order, tell
+from logroute.config.includes import without
 from logroute.config.model import Config
 from logroute.config.nodes import Node
 from logroute.config.parse import parse
 from logroute.config.rules import check_rules
 from logroute.config.rules.rule import Rule
 from logroute.config.source import Source
-from logroute.diagnostics import Diagnostic, Severity
+from logroute.diagnostics import Diagnostic, Severity, Span
 
 __all__ = ["Loaded", "load"]
 
@@ -67,8 +68,8 @@ def load(
         what: a path, YAML text (with a line break), a mapping, or a `Source`.
         profile: which of the file's profiles to lay over it.
         environ: where ``${NAME}`` looks.
-        read_secrets: whether ``${file:...}`` is read; `check` leaves such values
-            unknown.
+        read_secrets: whether the config is to be used: ``${file:...}`` is read, and
+            `tests` are passed over. Tools leave such values unknown, and see the tests.
         advise: whether to look also for what works, but hardly as meant.
         also: further rules to run with `advise`, such as those that look at this host.
         needs_environment: whether a variable that is not set is an error; else its
@@ -85,10 +86,10 @@ def load(
     found += faults
     if root is None:
         return Loaded(None, tuple(in_order(found)), None, origin, (origin.name,))
-    is_complete = not any(_takes_away(fault, root) for fault in faults)
     is_stdlib = isinstance(root.value, dict) and not decode.is_ours(root.value)
     if is_stdlib:  # an old file goes on meaning what it meant
         found = [_softened(fault) for fault in found]
+    is_complete = not any(_takes_away(fault, root) for fault in found)
     folders: dict[str, str] = {}
     tree, faults = expand(
         root,
@@ -102,13 +103,36 @@ def load(
     )
     found += faults
     is_complete &= not any(_takes_away(fault, root) for fault in faults)
+    if read_secrets and isinstance(tree.value, dict) and "tests" in tree.value:
+        tree = without(tree, ("tests",))  # a slip in a test is no reason not to log
     config, faults = _understand(
         tree, root, is_complete=is_complete, advise=advise, also=also, on_fault=on_fault
     )
-    found = in_order([*found, *faults], origin.name)
+    found = _without_echoes(in_order([*found, *faults], origin.name))
     is_good = not any(item.severity is Severity.ERROR for item in found)
     kept = tuple(_gravest(found))
-    return Loaded(config if is_good else None, kept, tree, origin, (origin.name, *folders))
+    return Loaded(
+        config if is_good else None,
+        kept,
+        tree,
+        origin,
+        tuple(dict.fromkeys((origin.name, *folders))),
+    )
+
+
+def _without_echoes(found: list[Diagnostic]) -> list[Diagnostic]:
+    """Leave out odd characters in what an error is told of; it names them, too."""
+    odd = [item for item in found if item.code == "LR011"]
+    if not odd:
+        return found
+    spans = [item.span for item in found if item.severity is Severity.ERROR]
+    echoes = {item for item in odd if any(_holds(span, item.span) for span in spans)}
+    return [item for item in found if item not in echoes]
+
+
+def _holds(outer: Span, inner: Span) -> bool:
+    is_same = outer.file == inner.file
+    return is_same and outer[1:3] <= inner[1:3] and inner[3:5] <= outer[3:5]
 
 
 def _gravest(found: list[Diagnostic]) -> list[Diagnostic]:
@@ -123,7 +147,7 @@ def _gravest(found: list[Diagnostic]) -> list[Diagnostic]:
 def _takes_away(fault: Diagnostic, root: Node) -> bool:
     """Return whether a fault of reading leaves out what may define names."""
     if fault.code == "LR006":  # a whole section that is written twice
-        return fault.span in root.keys.values()
+        return fault.severity is Severity.ERROR and fault.span in root.keys.values()
     return fault.code in _INCOMPLETE
 
 
@@ -152,14 +176,14 @@ def _understand(
         from logroute.config.rules.habits import nested_config
         from logroute.config.schema import diagnose
 
-        if any(problem.path in ((), ("version",)) for problem in shapes):
+        if is_complete and any(problem.path in ((), ("version",)) for problem in shapes):
             nested = nested_config(tree)
             if nested is not None:  # nothing else is meant as it is read
                 return decoded.config, [nested]
 
         # decoding has the last word: what it refuses is never silently accepted
         found += diagnose(tree, decoded) or [tell(view, problem) for problem in shapes]
-    if len(decoded.problems) < decode.MAX_PROBLEMS:  # else what is broken is not all known
+    if len(shapes) < decode.MAX_PROBLEMS:  # else what is broken is not all known
         found += check_rules(
             decoded.config,
             tree,

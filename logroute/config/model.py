@@ -33,11 +33,15 @@ from logroute.sinks import SinkSpec
 
 __all__ = [
     "Config",
+    "ExceptionSpec",
+    "ExpectSpec",
     "Foreign",
     "HandlerSpec",
     "LoggerSpec",
     "NetworkHandlerSpec",
+    "OutputSpec",
     "PreambleSpec",
+    "RecordSpec",
     "ReloadSpec",
     "RouteSpec",
     "StatsSpec",
@@ -169,12 +173,77 @@ class StatsSpec(Spec):
     socket: Annotated[str | None, Opt("Unix socket that `logroute stats` asks.")] = None
 
 
+_TIME = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?"
+
+
+class ExceptionSpec(Spec):
+    """The exception of a record."""
+
+    type: Annotated[str, Opt("Name of the class, such as `ValueError`.")]
+    message: Annotated[str, Opt("What the exception says.")] = ""
+
+
+class RecordSpec(Spec):
+    """A record as the application would log it."""
+
+    logger: Annotated[str, Opt("Name of the logger.")] = "root"
+    level: Annotated[Level, Opt("Level of the record.")] = "INFO"
+    message: Annotated[str, Opt("The message, or its template where there are `args`.")] = ""
+    args: Annotated[
+        tuple[object, ...],
+        Opt("What is put into the template; a mapping for `%(name)s`.", single=True),
+    ] = ()
+    fields: Annotated[
+        Mapping[str, object],
+        Opt("`extra` of the call, and attributes such as `lineno`, `funcName` or `pathname`."),
+    ] = EMPTY
+    extra: Annotated[Mapping[str, object], Opt("The same as `fields`.")] = EMPTY
+    exception: Annotated[
+        str | ExceptionSpec | None, Opt("Class of the exception, or `{type, message}`.")
+    ] = None
+    thread: Annotated[str | None, Opt("Name of the thread. Default: `MainThread`.")] = None
+    time: Annotated[
+        str | None,
+        Opt(
+            "When it is logged, such as `2026-05-01T12:00:00Z`; local time where no zone is given. "
+            "Default: now.",
+            pattern=_TIME,
+            expects="must be a time such as `2026-05-01T12:00:00Z` or `2026-05-01 12:00:00,250`",
+        ),
+    ] = None
+
+
+class OutputSpec(Spec):
+    """What a handler must write: its text, without the line end."""
+
+    equals: Annotated[str | None, Opt("Exactly this.")] = None
+    contains: Annotated[tuple[str, ...], Opt("All of these are in it.", single=True)] = ()
+    excludes: Annotated[tuple[str, ...], Opt("None of these is in it.", single=True)] = ()
+    matches: Annotated[str | None, Opt("A regular expression that is found in it.")] = None
+
+
+class ExpectSpec(Spec):
+    """Where a record must go; all keys must hold."""
+
+    to: Annotated[
+        tuple[HandlerName, ...] | None, Opt("Exactly these handlers, in any order.", single=True)
+    ] = None
+    includes: Annotated[tuple[HandlerName, ...], Opt("At least these.", single=True)] = ()
+    excludes: Annotated[tuple[HandlerName, ...], Opt("None of these.", single=True)] = ()
+    dropped: Annotated[bool | None, Opt("true: nobody gets it, not even stderr.")] = None
+    output: Annotated[
+        Mapping[HandlerName, OutputSpec], Opt("What a handler writes, by its name.")
+    ] = EMPTY
+
+
 class TestSpec(Spec):
     """One example of `logroute test`: a record and where it must go."""
 
+    __test__: ClassVar[bool] = False  # for pytest, which takes it for a class of tests
+
     name: Annotated[str | None, Opt("What the test shows.")] = None
-    record: Annotated[Mapping[str, object], Opt("The record: logger, level, message, extra.")]
-    expect: Annotated[Mapping[str, object], Opt("Where it must go.")]
+    record: Annotated[RecordSpec, Opt("The record.")]
+    expect: Annotated[ExpectSpec, Opt("Where it must go.")]
 
 
 class PreambleSpec(Spec):

@@ -134,13 +134,15 @@ class Budget:
                     "LR004",
                     f"more than {MAX_NODES} values, each use of an alias counted",
                     span,
+                    "split the config, or use aliases of smaller parts",
                 )
             )
 
 
 def too_deep(span: Span) -> RefusedError:
     """Return the refusal of a list or mapping nested deeper than is read."""
-    return RefusedError(error("LR004", f"nested deeper than {MAX_DEPTH} levels", span))
+    cure = "no part of a config needs so many: look for brackets that are not closed"
+    return RefusedError(error("LR004", f"nested deeper than {MAX_DEPTH} levels", span, cure))
 
 
 def too_long(span: Span) -> Diagnostic:

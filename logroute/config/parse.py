@@ -29,6 +29,7 @@ __all__ = ["parse"]
 _NOT_YAML = lazy_pattern(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _PLAIN_ASCII = bytes([9, 10, 13, *range(32, 127)])
 _NOT_TEXT = lazy_pattern(r"[\x00\ud800-\udfff]")
+_REMARK = lazy_pattern(r" #[^\s#]")
 
 
 def parse(source: Source, budget: Budget | None = None) -> tuple[Node | None, list[Diagnostic]]:
@@ -50,6 +51,7 @@ def parse(source: Source, budget: Budget | None = None) -> tuple[Node | None, li
         if refusal.diagnostic.code not in {fault.code for fault in faults}:
             faults.append(refusal.diagnostic)  # else it follows from the first
         return None, faults
+    faults += _oddities(source, root)
     if root is None or (root.value is None and not root.opaque):
         empty = error(
             "LR003",
@@ -61,13 +63,29 @@ def parse(source: Source, budget: Budget | None = None) -> tuple[Node | None, li
     return root, faults
 
 
+def _oddities(source: Source, root: Node | None) -> list[Diagnostic]:
+    """Return what the eye reads otherwise than the parser; few texts have any."""
+    text = source.text
+    found: list[Diagnostic] = []
+    if not text.isascii() or "\r" in text:
+        from logroute.config.oddities import odd_characters
+
+        found += odd_characters(source)
+    if source.syntax == "yaml" and root is not None and _REMARK.search(text):
+        from logroute.config.oddities import comments_in_secrets
+
+        found += comments_in_secrets(source, root)
+    return found
+
+
 def _build(source: Source, budget: Budget, faults: list[Diagnostic]) -> Node | None:
     if source.data is not None:
         return _from_mapping(source.data, Span(source.name, 1, 1, 1, 1), budget, 1)
     text = source.text
     if len(text) > MAX_BYTES:
         top = Span(source.name, 1, 1, 1, 1)
-        raise RefusedError(error("LR004", f"larger than {MAX_BYTES // 1024} KiB", top))
+        cure = "a config is far smaller: see whether this is the right text"
+        raise RefusedError(error("LR004", f"larger than {MAX_BYTES // 1024} KiB", top, cure))
     found = None
     if not _is_plain_ascii(text):
         found = (_NOT_YAML if source.syntax == "yaml" else _NOT_TEXT).search(text)
@@ -75,7 +93,12 @@ def _build(source: Source, budget: Budget, faults: list[Diagnostic]) -> Node | N
         line, column = Lines(text).place(found.start())
         span = Span(source.name, line, column, line, column + 1)
         raise RefusedError(
-            error("LR002", f"the control character U+{ord(found[0]):04X} is not text", span)
+            error(
+                "LR002",
+                f"the control character U+{ord(found[0]):04X} is not text",
+                span,
+                "remove it; the output of a program may have got into the file",
+            )
         )
     if source.syntax == "json":
         from logroute.config.jsontext import build

@@ -228,6 +228,10 @@ def _read_many(walk: "Reading", shape: Any, node: Node, path: Path) -> Any:
 def _read_table(walk: "Reading", shape: Any, node: Node, path: Path) -> Any:
     if not isinstance(node.value, dict):
         return walk.fault(path, "must be a mapping")
+    if shape.key is not None:  # the keys are references
+        for key in node.value:
+            name = Node(key, node.keys[key], text=key)
+            walk.sites.append(Site((*path, key), name, key, shape.key, walk.owner))
     values = (
         (key, read_value(walk, shape.value, item, (*path, key))) for key, item in node.value.items()
     )

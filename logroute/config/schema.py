@@ -7,7 +7,7 @@ that something is wrong. Runs in whatever thread loads a config.
 import functools
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -16,9 +16,10 @@ from logroute.config.describe import document, find_schema
 from logroute.config.findings import View, in_order, inside, subject, tell, unknown_key
 from logroute.config.nodes import Node, shown
 from logroute.config.readers import Path, Problem
+from logroute.config.rules import fixes
 from logroute.config.scalars import as_core
-from logroute.config.slips import lost_space, slip_for, text_cure
-from logroute.diagnostics import Diagnostic, error
+from logroute.config.slips import lost_space, slip_for, space_fix, text_cure, text_fix
+from logroute.diagnostics import Diagnostic, Fix, error
 
 __all__ = ["diagnose", "plain", "validator"]
 
@@ -40,6 +41,9 @@ _KIND_SYNONYMS: Mapping[str, str] = {
     "jsonl": "json",
     "ndjson": "json",
 }
+
+#: What says more than the kind that it stands for.
+_HALF_SYNONYMS = frozenset({"stdout", "stderr", "rotating", "rotating_file"})
 
 _TYPE_WORDS = {
     "string": "text",
@@ -205,9 +209,17 @@ def _missing_keys(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
             if slip is not None:
                 yield unknown_key(view, (*path, slip), fault.schema.get("properties", (key,)))
                 continue
-            cure = "write `version: 1`" if key == "version" else None
+            cure, fix = f"add `{key}`{_described(fault.schema, key)}", None
+            if key == "version" and not path:
+                cure, fix = "write `version: 1`", fixes.add(view, path, "version: 1")
             message = f"{subject(path)} needs the key `{key}`"
-            yield error("LR102", message, view.place(path, of_key=True), cure)
+            yield error("LR102", message, view.place(path, of_key=True), cure, fix)
+
+
+def _described(schema: Mapping[str, Any], key: str) -> str:
+    """Return what an option is for, as the end of a sentence."""
+    text = schema.get("properties", {}).get(key, {}).get("description", "")
+    return f": {text[0].lower()}{text[1:].rstrip('.')}" if text else ""
 
 
 def _wrong_type(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
@@ -220,7 +232,8 @@ def _wrong_type(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
         yield _empty_name(view, path, expects)
         return
     keys = fault.schema.get("properties", ())
-    yield _value_fault(view, path, "LR103", expects, _cure(view, path, kinds, keys))
+    cure, fix = _cure(view, path, kinds, keys)
+    yield _value_fault(view, path, "LR103", expects, cure, fix)
 
 
 def _is_empty_name(view: View, path: Path, expects: str) -> bool:
@@ -236,29 +249,36 @@ def _empty_name(view: View, path: Path, expects: str) -> Diagnostic:
     return error("LR103", f"{subject(path)} is empty", view.place(path, of_key=True), cure)
 
 
-def _cure(view: View, path: Path, kinds: list[str], keys: Collection[str]) -> str | None:
+def _cure(
+    view: View, path: Path, kinds: list[str], keys: Collection[str]
+) -> tuple[str | None, Fix | None]:
+    """Return what would be right in words, and as a fix where it is certain."""
     node, key = view.at(path), path[-1] if path else None
     if node is None:
-        return None
+        return None, None
     if "object" in kinds and isinstance(node.value, str):
-        return lost_space(view, path, keys)
+        cure = lost_space(view, path, keys)
+        return cure, space_fix(view, path) if cure else None
     if not isinstance(key, str):
-        return None
+        return None, None
     if node.value is None and ":" in key:
-        return lost_space(view, path)
+        cure = lost_space(view, path)
+        return cure, space_fix(view, path) if cure else None
     text = "" if view.is_secret(path) else shown(node.text)
     if kinds == ["string"] and isinstance(node.value, int | float):
-        return f'put it in quotes: `{key}: "{text}"`' if text else "put it in quotes"
-    is_number = bool(text) and not isinstance(as_core(text), str | None)
+        fix = fixes.replace(node, node.text)
+        return (f'put it in quotes: `{key}: "{text}"`' if text else "put it in quotes"), fix
+    meant = as_core(text)
+    is_number = bool(text) and not isinstance(meant, str | None)
     if kinds[0] in ("integer", "number") and isinstance(node.value, str) and is_number:
-        return f"write it without quotes: `{key}: {text}`"
+        return f"write it without quotes: `{key}: {text}`", fixes.replace(node, meant)
     if kinds == ["object"] and node.value in (True, None):
-        return f"write `{key}: {{}}` to have it with its defaults"
+        return f"write `{key}: {{}}` to have it with its defaults", fixes.replace(node, {})
     if kinds == ["array"] and isinstance(node.value, str) and text:
-        return f"write `{key}: [{text}]`"
+        return f"write `{key}: [{text}]`", fixes.replace(node, [node.value])
     if kinds == ["array"] and isinstance(node.value, dict):
-        return "write each item behind a `-`"
-    return None
+        return "write each item behind a `-`", None
+    return None, None
 
 
 def _wrong_text(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
@@ -273,13 +293,21 @@ def _out_of_range(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
         "exclusiveMaximum": "must be less than",
     }
     expects = f"{words[fault.validator]} {fault.validator_value:g}"
-    yield _value_fault(view, path, "LR104", expects)
+    low, high = fault.schema.get("minimum"), fault.schema.get("maximum")
+    if fault.validator == "exclusiveMaximum":
+        cure = f"write less than {fault.validator_value:g}"
+    elif low is not None and high is not None:
+        cure = f"write a number from {low:g} to {high:g}"
+    else:
+        cure = f"write {low:g} or more" if low is not None else f"write {high:g} or less"
+    yield _value_fault(view, path, "LR104", expects, cure)
 
 
 def _too_few(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
     count = fault.validator_value
     expects = f"needs at least {count} item{'s' if count > 1 else ''}"
-    yield error("LR104", f"{subject(path)} {expects}", view.place(path))
+    cure = f"name {'one' if count == 1 else 'more'}, or remove the key"
+    yield error("LR104", f"{subject(path)} {expects}", view.place(path), cure)
 
 
 def _bad_choice(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
@@ -290,11 +318,27 @@ def _bad_choice(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
         yield _unknown_kind(view, path, word)
         return
     expects = "must be one of " + ", ".join(f"`{name}`" for name in names)
-    cure = None
+    cure, fix = None, None
     if word and not view.is_secret(path):
         cure = view.suggest(word, names)
         cure = cure if cure and cure.startswith("did") else None
-    yield _value_fault(view, path, "LR106", expects, cure)
+        fix = _respelling(view, path, names, cure)
+    yield _value_fault(view, path, "LR106", expects, cure, fix)
+
+
+def _respelling(
+    view: View,
+    path: Path,
+    names: Iterable[str],
+    cure: str | None,
+    synonyms: Mapping[str, str] | None = None,
+) -> Fix | None:
+    """Return the fix of a misspelt word, where there is no doubt what was meant."""
+    node = view.at(path)
+    if node is None or cure is None:
+        return None
+    meant = fixes.certain(str(node.value), names, synonyms)
+    return fixes.replace(node, meant) if meant and f"`{meant}`" in cure else None
 
 
 def _unknown_kind(view: View, path: Path, word: str) -> Diagnostic:
@@ -304,16 +348,24 @@ def _unknown_kind(view: View, path: Path, word: str) -> Diagnostic:
         message = f"{family} type `{shown(word)}` of an installed package cannot be loaded"
         why = f"mend or remove the package: {shown(broken, 200)}"
         return error("LR105", message, view.place(path), why)
-    cure = view.suggest(word, FAMILIES[family].announced(), _KIND_SYNONYMS)
+    names = FAMILIES[family].announced()
+    cure = view.suggest(word, names, _KIND_SYNONYMS)
+    fix = _respelling(view, path, names, cure, _KIND_SYNONYMS)
+    if fix is not None and word.casefold() in _HALF_SYNONYMS:
+        fix = fix._replace(is_safe=False)
     if "." in word:
         cure = f"a class is written `class: {shown(word)}`"
+        fix = fixes.rename(view, path, "class")
     message = f"unknown {family} type {view.show(path)}{inside(path[:-1])}"
-    return error("LR105", message, view.place(path), cure)
+    return error("LR105", message, view.place(path), cure, fix)
 
 
 def _bad_version(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
     code = fault.schema["$comment"]
-    yield _value_fault(view, path, code, fault.schema["x-expects"], "write `version: 1`")
+    node = view.at(path)
+    is_one = node is not None and node.text.strip("vV ") in ("1", "1.0")
+    fix = fixes.replace(node, 1, is_safe=is_one) if node is not None else None
+    yield _value_fault(view, path, code, fault.schema["x-expects"], "write `version: 1`", fix)
 
 
 def _contradiction(view: View, path: Path, _fault: Any) -> Iterator[Diagnostic]:
@@ -341,10 +393,17 @@ def _none_of(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
 
 
 def _value_fault(
-    view: View, path: Path, code: str, expects: str, cure: str | None = None
+    view: View,
+    path: Path,
+    code: str,
+    expects: str,
+    cure: str | None = None,
+    fix: Fix | None = None,
 ) -> Diagnostic:
     message = f"{subject(path)} {expects}, got {view.show(path)}"
-    return error(code, message, view.place(path), cure or text_cure(view, path))
+    if cure is None:
+        cure, fix = text_cure(view, path), text_fix(view, path)
+    return error(code, message, view.place(path), cure, fix)
 
 
 _TELLERS: Mapping[str, Callable[[View, Path, Any], Iterator[Diagnostic]]] = {

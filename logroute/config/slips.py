@@ -20,6 +20,7 @@ from logroute.config.model import (
 )
 from logroute.config.nodes import SECRET_NAME, Node, shown
 from logroute.config.readers import OTHER_VARIABLE, Path
+from logroute.diagnostics import Edit, Fix
 from logroute.options import VEIL, Option, Spec, options_of
 from logroute.patterns import lazy_pattern
 from logroute.shapes import Either, Many, Nested, Part, Shape, Table
@@ -33,23 +34,29 @@ __all__ = [
     "odd_character",
     "slip_at",
     "slip_for",
+    "space_fix",
     "text_cure",
+    "text_fix",
     "variable_cure",
 ]
 
 #: What takes the place of `host` and `port`, and how they are written there.
 _ADDRESSES = {"address": "{host}:{port}", "url": "https://{host}/"}
 _SURELY_A_NAME = lazy_pattern(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+_HOST_AND_PORT = lazy_pattern(
+    r"(?P<scheme>[a-z]+://)?(?P<host>[A-Za-z0-9][\w.-]*)(?::(?P<port>[0-9]{1,5}))?/?"
+)
 #: Most items that a cure writes out.
 _MOST_ITEMS = 8
 
 
 class Slip(NamedTuple):
-    """What went wrong: the key it shows at, what to call that, and the cure."""
+    """What went wrong: the key it shows at, what to call that, the cure, and how it is made."""
 
     key: str
     name: str
     help: str
+    fix: Fix | None = None
 
 
 def slip_at(view: "View", path: Path, known: Collection[str]) -> Slip | None:
@@ -57,7 +64,7 @@ def slip_at(view: "View", path: Path, known: Collection[str]) -> Slip | None:
     key, parent = str(path[-1]), path[:-1]
     left, colon, _ = key.partition(":")
     if colon and (left in known or SECRET_NAME.search(left)):
-        return Slip(key, _veiled(view, path, key), _spaced(view, path, key))
+        return Slip(key, _veiled(view, path, key), _spaced(view, path, key), space_fix(view, path))
     return _of_address(view, parent, key, known) or _of_list(view, parent, key)
 
 
@@ -89,6 +96,21 @@ def lost_space(view: "View", path: Path, known: Collection[str] | None = None) -
     return _spaced(view, path, text) if known is None or left in known else None
 
 
+def space_fix(view: "View", path: Path) -> Fix | None:
+    """Return the fix of `lost_space`: `key: value` in the place of a key, or of a text."""
+    node, parent = view.at(path), view.at(path[:-1])
+    if node is None or parent is None or not path:
+        return None
+    of_key = node.value is None
+    text = str(path[-1]) if of_key else node.value
+    span = parent.keys.get(text) if of_key else node.span
+    left, _, right = text.partition(":") if isinstance(text, str) else ("", "", "")
+    value = _clean(right)
+    if span is None or not value or span.end_column - span.column != len(text):
+        return None  # it is in quotes, or has escapes
+    return Fix((Edit(span, f"{left}: {value}"),))
+
+
 def _spaced(view: "View", path: Path, text: str) -> str:
     left, _, right = text.partition(":")
     odd = _odd(right[:1])
@@ -112,7 +134,32 @@ def text_cure(view: "View", path: Path) -> str | None:
         return variable_cure(view, path)
     if view.is_secret(path):
         return None
-    return _as_list(view, path, node.value) or odd_character(node.value)
+    return (
+        _as_list(view, path, node.value)
+        or odd_character(node.value)
+        or (_bare_host(node.value) if path[-1] == "host" else None)
+    )
+
+
+def _bare_host(text: str) -> str | None:
+    """Return how `smtp://mail.example.org:587` is written where a host alone is meant."""
+    found = _HOST_AND_PORT.fullmatch(text)
+    if found is None or not (found["port"] or found["scheme"]):
+        return None
+    port = f" and `port: {found['port']}`" if found["port"] else ""
+    return f"write `host: {shown(found['host'])}`{port}"
+
+
+def text_fix(view: "View", path: Path) -> Fix | None:
+    """Return the fix of a text with commas where a list is meant, as `text_cure` says."""
+    from logroute.config.rules.fixes import replace  # only for a finding
+
+    node = view.at(path)
+    if node is None or not isinstance(node.value, str) or not path or view.is_secret(path):
+        return None
+    if _as_list(view, path, node.value) is None or isinstance(path[-1], int):
+        return None
+    return replace(node, [word for text in node.value.split(",") if (word := _clean(text))])
 
 
 def variable_cure(view: "View", path: Path) -> str:
@@ -144,7 +191,21 @@ def _of_address(view: "View", path: Path, key: str, known: Collection[str]) -> S
         name = f"{name}:{number}"
     text = _ADDRESSES[option].format(host=name, port=number)
     written = "`host` and `port`" if port is not None else "`host`"
-    return Slip("host", "host", f'write `{option}: "{text}"` in place of {written}')
+    cure = f'write `{option}: "{text}"` in place of {written}'
+    return Slip("host", "host", cure, _address_fix(view, path, text) if port is not None else None)
+
+
+def _address_fix(view: "View", path: Path, text: str) -> Fix | None:
+    from logroute.config.rules import fixes  # only for a finding
+
+    host = view.at((*path, "host"))
+    if host is None or "PORT" in text or "://" in text:
+        return None
+    return fixes.join(
+        fixes.rename(view, (*path, "host"), "address"),
+        fixes.replace(host, text),
+        fixes.remove(view, (*path, "port")),
+    )
 
 
 def _scalar(node: Node) -> str:
@@ -189,7 +250,16 @@ def _stray_slip(view: "View", path: Path, option: Option | None, strays: list[st
     if not all(map(_scalar, items)):
         return None
     words = [*(item.text for item in items), *strays]
-    return Slip(strays[0], shown(strays[0]), _listed(option.key, words))
+    fix = _list_fix(view, path, given, strays)
+    return Slip(strays[0], shown(strays[0]), _listed(option.key, words), fix)
+
+
+def _list_fix(view: "View", path: Path, given: Node, strays: list[str]) -> Fix | None:
+    """Return the fix that puts brackets around a text and the empty keys behind it."""
+    from logroute.config.rules import fixes  # only for a finding
+
+    brackets = fixes.replace(given, [given.text, *strays])
+    return fixes.join(brackets, *(fixes.remove(view, (*path[:-1], key)) for key in strays))
 
 
 def _is_empty(node: Node) -> bool:

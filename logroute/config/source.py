@@ -126,7 +126,7 @@ def read_path(
                 "write the same parts as a dictConfig mapping in YAML, or go on using fileConfig",
             )
         ]
-    data, fault = read_file(path, _top(shown))
+    data, fault = read_file(path, _top(shown), name=shown)
     if data is None:
         return None, [fault] if fault else []
     return from_bytes(data, shown, syntax or _SYNTAXES.get(suffix, "yaml"), os.path.abspath(path))
@@ -153,7 +153,7 @@ def from_bytes(
 
 
 def read_file(
-    path: str, span: Span, limit: int = MAX_BYTES
+    path: str, span: Span, limit: int = MAX_BYTES, name: str | None = None
 ) -> tuple[bytes | None, Diagnostic | None]:
     """Return the bytes of a regular file, or why not, told at `span`.
 
@@ -161,8 +161,9 @@ def read_file(
         path: the file; links are followed.
         span: the place of the diagnostic.
         limit: most bytes that may be read.
+        name: how messages call the file; default: by its path.
     """
-    shown = _printable(path)
+    shown = _printable(name or path)
     try:
         # looked at before it is opened: opening a device may already do something
         descriptor = _open(path) if stat.S_ISREG(os.stat(path).st_mode) else None
@@ -177,9 +178,11 @@ def read_file(
     except OSError as fault:
         return None, _cannot_read(path, shown, span, fault)
     except ValueError as fault:  # a NUL or an unencodable character in the path
-        return None, error(CANNOT_READ, f"cannot read `{shown}`: {fault}", span)
+        cure = "see whether the path is right"
+        return None, error(CANNOT_READ, f"cannot read `{shown}`: {fault}", span, cure)
     if len(data) > limit:
-        return None, error("LR004", f"`{shown}` is larger than {limit // 1024} KiB", span)
+        message = f"`{shown}` is larger than {limit // 1024} KiB"
+        return None, error("LR004", message, span, "see whether this is the right file")
     return data, None
 
 
@@ -209,12 +212,15 @@ def _not_regular(path: str, shown: str, span: Span) -> Diagnostic:
 
 def _cannot_read(path: str, shown: str, span: Span, fault: OSError) -> Diagnostic:
     if fault.errno == errno.ENOENT:
-        return error(CANNOT_READ, f"cannot read `{shown}`: no such file", span, _missing_help(path))
+        return error(
+            CANNOT_READ, f"cannot read `{shown}`: no such file", span, _missing_help(path, shown)
+        )
     reason = (fault.strerror or type(fault).__name__).lower()
-    return error(CANNOT_READ, f"cannot read `{shown}`: {reason}", span)
+    cure = "see who may read it" if fault.errno == errno.EACCES else "see whether the path is right"
+    return error(CANNOT_READ, f"cannot read `{shown}`: {reason}", span, cure)
 
 
-def _missing_help(path: str) -> str | None:
+def _missing_help(path: str, name: str) -> str:
     """Return a near name from the same directory, or how to give a text instead."""
     if ": " in path or path.lstrip().startswith("{"):
         return "a text in place of a path needs a line break in it"
@@ -229,9 +235,11 @@ def _missing_help(path: str) -> str | None:
     except (OSError, ValueError):
         if folder and not os.path.isdir(folder):
             return f"the directory `{_printable(folder)}` does not exist"
-        return None
+        return "see whether the path is right"
     near = nearest(base, sorted(names)[:200])
-    return f"did you mean `{_printable(os.path.join(folder, near))}`?" if near else None
+    if near is None:
+        return "see whether the path is right"
+    return f"did you mean `{os.path.join(os.path.dirname(name), _printable(near))}`?"
 
 
 def _find_undecodable(data: bytes, name: str) -> Diagnostic | None:
@@ -251,7 +259,7 @@ def _find_undecodable(data: bytes, name: str) -> Diagnostic | None:
     line, column = Lines(before).place(len(before))
     span = Span(name, line, column, line, column + 1)
     if b"\0" in data[:4096]:
-        return error("LR002", f"not a text file: {what} found", span)
+        return error("LR002", f"not a text file: {what} found", span, "name a text file")
     return error("LR002", f"{what} is not UTF-8", span, "save the file as UTF-8")
 
 

@@ -34,6 +34,7 @@ _BARE_VALUE = re.compile(r"[^\[\]{},\r\n#\"'=]+")
 _AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _TWICE = ("Cannot overwrite", "Cannot declare", "Cannot mutate", "Duplicate")
 _UNESCAPED = "Unescaped '\\'"
+_LOOK = "look at this place and the line before it; TOML has `key = value` and `[section]` lines"
 _CURES = (
     ("Expected '='", "write `key = value`"),
     ("Invalid value", "put a text in quotes"),
@@ -65,7 +66,8 @@ def build(source: Source, budget: Budget, faults: list[Diagnostic]) -> Node | No
     except RecursionError:
         raise too_deep(top) from None
     except ValueError:  # int() has a limit of its own
-        raise RefusedError(error("LR004", "a number has too many digits", top)) from None
+        cure = "put it in quotes if it is a text"
+        raise RefusedError(error("LR004", "a number has too many digits", top, cure)) from None
     if not data:
         return None
     line, column = Lines(source.text).place(len(source.text))
@@ -103,7 +105,7 @@ def _explain(message: str, source: Source) -> Diagnostic:
     if what.startswith(_UNESCAPED):
         column = max(1, column - 2)  # it has read on by then
     code = "LR006" if what.startswith(_TWICE) else "LR005"
-    help = next((cure for start, cure in _CURES if what.startswith(start)), None)
+    help = next((cure for start, cure in _CURES if what.startswith(start)), _LOOK)
     what = what[:1].lower() + what[1:]
     return error(
         code, f"not valid TOML: {what}", Span(source.name, line, column, line, column), help
@@ -219,7 +221,8 @@ class _Walker:
         path = (*path, name)
         first = self.keys.setdefault(path, place)
         if first is not place and path in self.values:
-            fault = error("LR006", f"the key `{shown(name)}` is written twice", place)
+            message = f"the key `{shown(name)}` is written twice"
+            fault = error("LR006", message, place, "remove one of the two, or make them one")
             raise RefusedError(fault._replace(related=(("first written here", first),)))
         self._take("=")
         self._skip(_INDENT)

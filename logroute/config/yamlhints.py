@@ -77,7 +77,7 @@ def explain(text: str, at: int, problem: str, context: int | None, name: str) ->
     """
     place = _Place(text, at, problem, context)
     hint = next((hint for find in _FINDERS if (hint := find(place))), None) or _Hint(
-        f"not valid YAML: {problem.rpartition(': ')[2]}", "", at
+        f"not valid YAML: {problem.rpartition(': ')[2]}", "put the value in quotes", at
     )
     lines = Lines(text)
     line, column = lines.place(hint.at)

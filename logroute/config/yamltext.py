@@ -104,6 +104,8 @@ class _Frame:
 _CURLY = frozenset("\u201c\u201d\u201e\u2018\u2019\u201a")  # quotes of books, not of YAML
 _new = tuple.__new__  # half the price of a named tuple's own constructor
 _MERGE = object()
+_ONLY_ALIASES = "`<<` takes aliases of mappings only"
+_MERGE_CURE = "give the mapping an anchor, `base: &base {...}`, and name that: `<<: *base`"
 _DROP = object()  # the entry cannot be kept; a diagnostic was made
 
 
@@ -153,7 +155,8 @@ class _Builder:
         handles = _HANDLE.findall(self.text)
         if len(handles) > MAX_HANDLES:  # libyaml compares each one with all the others
             top = Span(self.name, 1, 1, 1, 1)
-            raise RefusedError(error("LR004", f"more than {MAX_HANDLES} `%TAG` lines", top))
+            cure = "remove them: a config needs no tags"
+            raise RefusedError(error("LR004", f"more than {MAX_HANDLES} `%TAG` lines", top, cure))
         loader = parser(self.text)
         if parser is PYTHON_PARSER:
             loader.name = self.name
@@ -168,7 +171,9 @@ class _Builder:
             raise RefusedError(self._explain(fault)) from None
         except (yaml.YAMLError, ValueError, RecursionError) as fault:
             top = Span(self.name, 1, 1, 1, 1)
-            raise RefusedError(error("LR005", f"not YAML: {type(fault).__name__}", top)) from None
+            message = f"not YAML: {type(fault).__name__}"
+            cure = "see whether this is the right file"
+            raise RefusedError(error("LR005", message, top, cure)) from None
         finally:
             loader.dispose()
         return self.root
@@ -225,7 +230,7 @@ class _Builder:
         elif event.style == '"' and _SURROGATE.search(text):
             raise RefusedError(self._surrogate(event.start_mark.index))
         if tag is not None:
-            value, opaque = self._tagged(text, tag, span)
+            value, opaque = self._tagged(text, tag, self._span(event.start_mark, event.end_mark))
         node = Node(value, span, None, text, plain, False, False, opaque)
         if event.anchor is not None:
             self.anchors[event.anchor] = (node, 1)
@@ -242,7 +247,10 @@ class _Builder:
         value = as_core(text)
         if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
             self._fault(
-                "LR007", f"the tag `{self._tag(tag)}` stands before what is not {name}", span
+                "LR007",
+                f"the tag `{self._tag(tag)}` stands before what is not {name}",
+                span,
+                "remove the tag",
             )
             return text, True
         return float(value) if tag == _TAG + "float" and value is not None else value, False
@@ -260,7 +268,8 @@ class _Builder:
             if text == "<<" and not event.style and event.tag is None:
                 key, first, frame.merge_span = _MERGE, frame.merge_span, span
         if first is not None:
-            fault = error("LR006", f"the key `{shown(text)}` is written twice", span)
+            message = f"the key `{shown(text)}` is written twice"
+            fault = error("LR006", message, span, "remove one of the two, or make them one")
             self.faults.append(fault._replace(related=(("first written here", first),)))
             if key is _MERGE:
                 key = _DROP  # any other key is read as PyYAML reads it: the last one counts
@@ -280,7 +289,9 @@ class _Builder:
                 "LR009",
                 f"the alias `{name}` {what}",
                 span,
-                "put a text that starts with `*` in quotes" if node is None else None,
+                "mark a value with `&` above; put a text that starts with `*` in quotes"
+                if node is None
+                else "name the part by an alias outside of it only",
             )
             node, size = Node(None, span, opaque=True), 1
             if frame is not None and as_key:
@@ -298,7 +309,7 @@ class _Builder:
         if node.opaque and not isinstance(node.value, dict):
             pass  # an alias that was refused already
         elif not isinstance(node.value, dict):
-            self._fault("LR009", "`<<` takes aliases of mappings only", span)
+            self._fault("LR009", _ONLY_ALIASES, span, _MERGE_CURE)
         else:
             frame.merges.append(node)
         if not frame.merged:
@@ -358,7 +369,7 @@ class _Builder:
         frame.last = span or node.span
         entries = frame.node.value
         if frame.merged or frame.key is _MERGE:
-            self._fault("LR009", "`<<` takes aliases of mappings only", frame.last)
+            self._fault("LR009", _ONLY_ALIASES, frame.last, _MERGE_CURE)
             frame.key = None
         elif type(entries) is list:
             entries.append(node)

@@ -28,6 +28,11 @@ class QueueSpec(Spec):
         Duration, Opt("Longest wait of a caller, once until the handler moves again.")
     ] = 1.0
 
+    @classmethod
+    def joined(cls, of_all: "QueueSpec | None", own: "QueueSpec | None") -> "QueueSpec":
+        """Return a handler's options, each from itself, from the whole file or by default."""
+        return cls(**{**(of_all.__dict__ if of_all else {}), **(own.__dict__ if own else {})})
+
 
 class BatchSpec(Spec):
     """How many records go out together."""

@@ -18,6 +18,7 @@ from logroute.sinks.net import (
     ADDRESS_PATTERN,
     Address,
     Deadline,
+    look_up,
     parse_address,
     reason,
 )
@@ -173,9 +174,7 @@ class DatagramSink:
         if self._address.path is not None:
             targets: list[tuple[int, object]] = [(socket.AF_UNIX, self._address.path)]
         else:
-            found = socket.getaddrinfo(
-                self._address.host, self._address.port, type=socket.SOCK_DGRAM
-            )
+            found = look_up(self._address, socket.SOCK_DGRAM)
             targets = [(item[0], item[4]) for item in found]
         fault = OSError(f"no address for {self._address.host}")
         for family, target in targets:

@@ -7,7 +7,7 @@ is bounded by the system's resolver instead.
 
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from logroute.errors import Retryable
 from logroute.options import VEIL
@@ -27,6 +27,7 @@ __all__ = [
     "Deadline",
     "connect",
     "is_loopback",
+    "look_up",
     "one_line",
     "parse_address",
     "reason",
@@ -118,7 +119,7 @@ def connect(address: Address, deadline: Deadline) -> "socket.socket":
 
     if address.path is not None:
         return _connect_one((socket.AF_UNIX, socket.SOCK_STREAM, 0), address.path, deadline.left())
-    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    found = look_up(address, socket.SOCK_STREAM)
     fault: OSError = OSError(f"no address for {address.host}")
     for index, (family, kind, protocol, _, target) in enumerate(found):
         share = deadline.left() / (len(found) - index)
@@ -127,6 +128,21 @@ def connect(address: Address, deadline: Deadline) -> "socket.socket":
         except OSError as refused:
             fault = refused
     raise fault
+
+
+def look_up(address: Address, kind: int) -> list[tuple[int, int, int, str, object]]:
+    """Return what the resolver says of a name, as ``socket.getaddrinfo`` does.
+
+    Raises:
+        OSError: it knows no such name, or it can be none.
+    """
+    import socket
+
+    try:
+        found: list[Any] = socket.getaddrinfo(address.host, address.port, type=kind)
+    except UnicodeError:  # two dots in a row, or a part of more than 63 letters
+        raise OSError(f"`{one_line(address.host)}` is no name of a host") from None
+    return found
 
 
 def _connect_one(how: tuple[int, int, int], target: object, seconds: float) -> "socket.socket":

@@ -224,3 +224,31 @@ def test_cycles_leave_nothing(tmp_path):
         kept.append((len(os.listdir("/proc/self/fd")), len(logging._handlerList)))
     assert len(set(kept[2:])) == 1
     assert sum(len((tmp_path / f"{n}.log").read_text().splitlines()) for n in range(3)) == 30
+
+
+def test_memory_handlers_may_stand_in_any_order(tmp_path):
+    """A handler that refers to one which refers to another is built last, wherever it stands."""
+    memory = {"class": "logging.handlers.MemoryHandler", "capacity": 1}
+    document = {
+        "version": 1,
+        "handlers": {
+            "c": {**memory, "target": "b"},
+            "b": {**memory, "target": "a"},
+            "a": {"class": "logging.FileHandler", "filename": str(tmp_path / "a.log")},
+        },
+        "root": {"handlers": ["c"], "level": "INFO"},
+    }
+    logroute.configure(document)
+    logging.getLogger("x").info("through both")
+    logroute.shutdown()
+    assert "through both" in (tmp_path / "a.log").read_text()
+
+
+@pytest.mark.parametrize("others", [["a"], ["b"]])
+def test_handlers_in_a_circle_are_refused(others):
+    """Handlers that feed each other are an error that names the circle."""
+    queue = {"class": "logging.handlers.QueueHandler"}
+    handlers = {"a": {**queue, "handlers": others}, "b": {**queue, "handlers": ["a"]}}
+    document = {"version": 1, "handlers": handlers, "root": {"handlers": ["a"]}}
+    with pytest.raises(logroute.ConfigError, match="in a circle: `a` -> "):
+        logroute.configure(document)

@@ -12,7 +12,16 @@ from logroute.diagnostics import NAMES
 
 CODES = sorted(path.name for path in FIXTURES.iterdir())
 #: Codes that no file alone can show: where their tests are.
-ELSEWHERE: dict[str, str] = {}
+ELSEWHERE: dict[str, str] = {
+    "LR098": "cli/test_check_suppress.py",
+    "LR205": "config/test_expand.py",
+    "LR903": "app/test_configure.py",
+    "LR904": "app/test_configure.py",
+    **dict.fromkeys(
+        ("LR502", "LR503", "LR514", "LR612", "LR613", "LR705", "LR706"),
+        "config/test_host_rules.py",
+    ),
+}
 _SUGGESTED = re.compile(r"(?:write|did you mean|add|use) `([^`]+)`")
 
 

@@ -151,3 +151,13 @@ def test_moved_name_is_found_again(receiver, make_sink, monkeypatch):
     monkeypatch.setattr(time, "monotonic", lambda: now + 301)
     sink.open()
     assert sink._sock is not first
+
+
+def test_name_that_can_be_none_is_told():
+    """A host that no resolver can even be asked for is an ordinary failure."""
+    for spec in (
+        DatagramSpec(address="a..b:9"),
+        DatagramSpec(address=f"{'x' * 64}.example.org:9"),
+    ):
+        with pytest.raises(Retryable, match="no name of a host"):
+            spec.sink().open()

@@ -1,148 +1,177 @@
 """The report for people: place, finding, source line with a caret, cure."""
 
-import re
-import unicodedata
-from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
-from logroute.cli.report import Report
-from logroute.config.source import split_lines
-from logroute.diagnostics import Diagnostic, Severity, Span
+from logroute.cli.report import FileReport, Report
+from logroute.diagnostics import NAMES, Diagnostic, Severity, Span
 
-__all__ = ["mask_secrets", "render"]
+if TYPE_CHECKING:
+    from logroute.cli.report.masking import Pages
+
+__all__ = ["Style", "mask_secrets", "render", "summarize"]
 
 _COLORS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
-_WIDEST = 100
-_LONGEST = 2000
-
-_SENSITIVE = r"""(?:password|passwd|secret|token|api[_-]?key|credential|bearer|dsn)[\w-]*"""
-_SECRET = re.compile(
-    rf"""(?ix) (?P<key> {_SENSITIVE} ["']? \s* [:=] \s* )
-    (?P<value> \$\{{[^}}]*\}} | "(?:[^"\\]|\\.)*" | '(?:[^']|'')*' | [^\s,}}\]][^,}}\]\n]* )"""
-)
-_USERINFO = re.compile(r"(?P<key>\w+://)(?P<value>[^/\s@\"']+)(?=@)")
-_VARIABLE = re.compile(r"""["']?\$\{[^}]*\}["']?""")
 
 
-def render(report: Report, *, is_colored: bool = False) -> str:
+class Style(NamedTuple):
+    """How a report is printed.
+
+    Attributes:
+        is_colored: paint it.
+        encoding: of the stream; what it cannot show is escaped.
+        most: most findings of a file that are shown, the gravest; 0: all.
+        is_quiet: findings only.
+        is_brief: one line per finding.
+        counts: how often each code was found, in place of the findings.
+    """
+
+    is_colored: bool = False
+    encoding: str = "utf-8"
+    most: int = 0
+    is_quiet: bool = False
+    is_brief: bool = False
+    counts: bool = False
+
+    def paint(self, text: str, color: str) -> str:
+        """Return `text` in a color, where that is wanted."""
+        return f"\x1b[{color}m{text}\x1b[0m" if self.is_colored else text
+
+    def clean(self, text: str) -> str:
+        """Return `text` as the stream can show it."""
+        if text.isascii() and text.isprintable():  # nearly always
+            return text
+        from logroute.cli.report.excerpt import visible
+
+        return visible(text, self.encoding)
+
+
+def render(report: Report, style: Style | None = None) -> str:
     """Return the report as text that editors can jump by; ends with a summary line."""
+    style = style or Style()
     blocks = []
-    for file in report.files:
-        blocks += [_diagnostic(item, file.texts, is_colored) for item in file.diagnostics]
-        if not file.diagnostics:
-            blocks.append(_paint(f"ok  {file.name}  ({file.summary})", "32", is_colored) + "\n")
-    return "".join(blocks) + _summary(report)
+    if style.counts:
+        blocks.append(_statistics(report, style))
+    else:
+        for file in report.files:
+            blocks += _file(file, style)
+    if not style.is_quiet and (report.files or not report.faults):
+        blocks.append(summarize(report) + "\n")
+    return "".join(blocks)
 
 
-def _summary(report: Report) -> str:
+def mask_secrets(line: str) -> str:
+    """Return `line` with what looks like a secret shown as ``********``."""
+    from logroute.cli.report import masking
+
+    return masking.mask_secrets(line)
+
+
+def summarize(report: Report) -> str:
+    """Return what was found in one line."""
     errors, warnings = report.count(Severity.ERROR), report.count(Severity.WARNING)
     parts = [_plural(len(report.files), "file"), _plural(errors, "error")]
     parts.append(_plural(warnings, "warning"))
-    unread = sum(not file.is_complete for file in report.files)
-    if unread:
+    if remarks := report.count(Severity.INFO):
+        parts.append(_plural(remarks, "remark"))
+    fixes = [item.fix for item in report.diagnostics if item.fix]
+    safe = sum(fix.is_safe for fix in fixes)
+    if safe:
+        parts[-1] += f" ({safe} fixable with --fix)"
+    elif fixes:
+        parts[-1] += f" ({len(fixes)} fixable with --fix --unsafe-fixes)"
+    if hidden := sum(file.hidden for file in report.files):
+        parts.append(f"{_plural(hidden, 'remark')} hidden (-v)")
+    if ignored := sum(file.ignored for file in report.files):
+        parts.append(f"{ignored} ignored by comment")
+    if unread := sum(not file.is_complete for file in report.files):
         parts.append(f"{unread} could not be checked")
-    return ", ".join(parts) + "\n"
+    return ", ".join(parts)
 
 
 def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def _diagnostic(item: Diagnostic, texts: Mapping[str, str], is_colored: bool) -> str:
-    color = _COLORS[item.severity]
-    head = _paint(f"{item.severity.value}[{item.code}]", f"1;{color}", is_colored)
-    lines = [f"{item.span}: {head}: {item.message}"]
+def _file(file: FileReport, style: Style) -> list[str]:
+    """Return the blocks of one file."""
+    if not file.diagnostics:
+        if style.is_quiet or not file.is_complete or style.is_brief:
+            return []
+        held = f"  ({file.summary})" if file.summary else ""
+        return [style.paint(style.clean(f"ok  {file.name}{held}"), "32") + "\n"]
+    from logroute.cli.report.masking import Pages  # a good file has nothing to mask
+
+    pages = Pages(file.texts)
+    shown = _gravest(file.diagnostics, style.most)
+    form = _line if style.is_brief else _block
+    blocks = [form(item, pages, style) for item in shown]
+    left = len(file.diagnostics) - len(shown)
+    if left:
+        name = style.clean(file.name)
+        blocks.append(f"... and {left} more in {name} (--max-problems 0 shows all)\n")
+    return blocks
+
+
+def _gravest(items: tuple[Diagnostic, ...], most: int) -> list[Diagnostic]:
+    """Return at most `most` findings by place, errors before all others."""
+    if not most or len(items) <= most:
+        return list(items)
+    order = list(Severity)
+    by_weight = sorted(range(len(items)), key=lambda index: order.index(items[index].severity))
+    return [items[index] for index in sorted(by_weight[:most])]
+
+
+def _line(item: Diagnostic, pages: "Pages", style: Style) -> str:
+    head = f"{item.severity.value}[{item.code}]"
+    message = style.clean(pages.veil(item.message))
+    place = style.clean(str(item.span))
+    return f"{place}: {style.paint(head, f'1;{_COLORS[item.severity]}')}: {message}\n"
+
+
+def _block(item: Diagnostic, pages: "Pages", style: Style) -> str:
+    text = _line(item, pages, style)
     margin = len(str(max([item.span.line, *(span.line for _, span in item.related)])))
-    lines += _excerpt(item.span, texts, "^", "", margin, color if is_colored else "")
-    for label, span in item.related:
+    text += _excerpt(item.span, pages, "", margin, style, _COLORS[item.severity])
+    for words, span in item.related:
+        label = style.clean(pages.veil(words))
         if span.file != item.span.file:
-            lines.append(f"  {span}: {label}")
-        lines += _excerpt(span, texts, "-", label, margin, "36" if is_colored else "")
+            text += f"  {style.clean(str(span))}: {label}\n"
+        text += _excerpt(span, pages, label, margin, style, "36")
+    hint = ""
+    if item.fix:
+        hint = "fixable with --fix" + ("" if item.fix.is_safe else " --unsafe-fixes")
+    edge = f"{' ' * margin} = "
     if item.help:
-        lines.append(f"{' ' * margin} = {_paint('help', '1', is_colored)}: {item.help}")
-    return "\n".join(lines) + "\n"
+        cure = style.clean(pages.veil(item.help))
+        text += f"{edge}{style.paint('help', '1')}: {cure}{f'  [{hint}]' if hint else ''}\n"
+    elif hint:
+        text += f"{edge}{style.paint('help', '1')}: {hint}\n"
+    return text
 
 
-def _excerpt(
-    span: Span, texts: Mapping[str, str], mark: str, label: str, margin: int, color: str
-) -> list[str]:
-    """Return the source line of `span`, secrets masked, and a line that marks it."""
-    source = split_lines(texts.get(span.file, ""))
-    if not 1 <= span.line <= len(source) or not source[span.line - 1].strip():
-        return []
-    line = source[span.line - 1]
-    start = min(span.column - 1, len(line))
-    end = span.end_column - 1 if span.end_line == span.line else len(line.rstrip())
-    end = max(start + 1, min(end, len(line)))
-    if len(line) > _LONGEST:  # a whole document on one line: the marked part alone
-        line, start, end = _cut_out(line, start, end)
-    before, marked, after = _mask_around(line, start, end)
-    if _width(before) > _WIDEST - 30:  # keep the marked part in sight
-        before = "..." + before[-(_WIDEST - 60) :]
-    room = max(10, _WIDEST - _width(before) - _width(marked))
-    after = after if len(after) <= room else after[:room] + "..."
-    marked_width = min(max(1, _width(marked)), _WIDEST)
-    caret = mark * marked_width + (f" {label}" if label else "")
-    shown = _visible(before) + _visible(marked) + _visible(after)
-    return [
-        f"{span.line:>{margin}} | {shown.rstrip()}",
-        f"{' ' * margin} | {' ' * _width(before)}{_paint(caret, color, bool(color))}",
-    ]
+def _excerpt(span: Span, pages: "Pages", label: str, margin: int, style: Style, color: str) -> str:
+    """Return the source line of `span`, and a line that marks it; nothing where it is empty."""
+    from logroute.cli.report.excerpt import excerpt
+
+    page = pages.page(span.file)
+    found = excerpt(page, span, "-" if label else "^", style.encoding)
+    if found is None:
+        return ""
+    line, marks = found
+    indent = len(marks) - len(marks.lstrip())
+    marks = " " * indent + style.paint(marks.lstrip() + (f" {label}" if label else ""), color)
+    return f"{span.line:>{margin}} | {line}\n{' ' * margin} | {marks}\n"
 
 
-def _cut_out(line: str, start: int, end: int) -> tuple[str, int, int]:
-    """Return a piece of a very long line around the marked part, and where that is in it."""
-    low = max(0, start - _LONGEST // 4)
-    piece = line[low : min(end, start + _WIDEST) + _LONGEST // 4]
-    return piece, start - low, min(end - low, start - low + _WIDEST)
-
-
-def _mask_around(line: str, start: int, end: int) -> tuple[str, str, str]:
-    """Split `line` at the marked part, after masking the secrets in it."""
-    pieces = {"before": "", "marked": "", "after": ""}
-    position = 0
-    for low, high in [*_secret_spans(line), (len(line), len(line))]:
-        for index in range(position, low):
-            part = "before" if index < start else "marked" if index < end else "after"
-            pieces[part] += line[index]
-        if high > low:
-            part = "before" if high <= start else "after" if low >= end else "marked"
-            pieces[part] += "********"
-        position = max(position, high)
-    return pieces["before"], pieces["marked"], pieces["after"]
-
-
-def _secret_spans(line: str) -> list[tuple[int, int]]:
-    found = []
-    for pattern in (_SECRET, _USERINFO):
-        for match in pattern.finditer(line):
-            if not _VARIABLE.fullmatch(match["value"].strip()):
-                found.append(match.span("value"))
-    return sorted(found)
-
-
-def mask_secrets(line: str) -> str:
-    """Return `line` with what looks like a secret shown as ``********``."""
-    return "".join(_mask_around(line, 0, 0))
-
-
-def _visible(text: str) -> str:
-    """Return `text` with tabs expanded and control characters shown as U+FFFD."""
-    return "".join(
-        "    " if char == "\t" else "\ufffd" if unicodedata.category(char) in ("Cc", "Cf") else char
-        for char in text
-    )
-
-
-def _width(text: str) -> int:
-    """Return how many terminal columns `text` takes."""
-    return sum(
-        4 if char == "\t" else 0 if unicodedata.combining(char) else _cell(char) for char in text
-    )
-
-
-def _cell(char: str) -> int:
-    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
-
-
-def _paint(text: str, color: str, is_colored: bool) -> str:
-    return f"\x1b[{color}m{text}\x1b[0m" if is_colored and color else text
+def _statistics(report: Report, style: Style) -> str:
+    """Return how often each code was found, one per line."""
+    counts = report.statistics()
+    worst = {item.code: item.severity for item in report.diagnostics}
+    fixable = {item.code for item in report.diagnostics if item.fix}
+    width = len(str(counts[0][0])) if counts else 1
+    lines = []
+    for count, code in counts:
+        head = style.paint(code, f"1;{_COLORS[worst[code]]}")
+        mark = "  [fixable]" if code in fixable else ""
+        lines.append(f"{count:>{width}}  {head}  {NAMES[code]}{mark}\n")
+    return "".join(lines)

@@ -2,16 +2,17 @@
 
 from logroute.config.rules import (
     credentials,
+    definitions,
     files,
     habits,
     layouts,
     loggers,
-    names,
     network,
     patterns,
     queues,
     reach,
     routes,
+    scalars,
     secrets,
     stdlib,
 )
@@ -21,7 +22,8 @@ __all__ = ["ADVICE"]
 
 #: By the area of their codes.
 ADVICE: tuple[Rule, ...] = (
-    *names.ADVICE,
+    *scalars.ADVICE,
+    *definitions.ADVICE,
     *routes.ADVICE,
     *reach.ADVICE,
     *loggers.ADVICE,

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from logroute.config.findings import subject, tell
 from logroute.config.nodes import Node
 from logroute.config.readers import Path
+from logroute.config.rules.entries import is_given, kind_of, of_kind, text_of
 from logroute.config.rules.facts import Facts
 from logroute.config.rules.rule import rule
 from logroute.diagnostics import Diagnostic, Severity, error
+from logroute.options import VEIL
 
 __all__ = ["conflicting_credentials", "credentials_in_clear", "other_variables"]
 
@@ -26,12 +28,12 @@ def conflicting_credentials(facts: Facts) -> Iterator[Diagnostic]:
 
     Keep `bearer`, or `username` and `password`.
     """
-    for name, _ in _of_kind(facts, "http"):
+    for name, _ in of_kind(facts, "http"):
         path: Path = ("handlers", name, "auth")
         if facts.is_broken(path):
             continue
         bearer, user, password = (
-            _is_given(facts.node.at((*path, key))) for key in ("bearer", "username", "password")
+            is_given(facts.node.at((*path, key))) for key in ("bearer", "username", "password")
         )
         if bearer and (user or password):
             message = f"{subject(path)} has both `bearer` and `{_user_key(user)}`"
@@ -52,72 +54,60 @@ def credentials_in_clear(facts: Facts) -> Iterator[Diagnostic]:
     """Find credentials that would cross a network without encryption (LR704).
 
     Whoever listens on the way would have them, so the handler refuses every
-    batch; only this machine itself may get them in clear::
+    batch; only this machine itself (`localhost`, 127.0.0.1) may get them in clear::
 
         handlers:
           web: {type: http, url: "http://logs.example.org/", auth: {bearer: "${TOKEN}"}}
 
-    Write `https://`; for mail, `security: starttls` or `tls`.
+    Write `https://`; for mail, `security: starttls` or `tls`. Where the network can
+    be trusted a mail handler takes `allow_plaintext_login: true`.
     """
-    for name, entry in _of_kind(facts, "http"):
-        url = _text(entry.at(("url",)))
-        if url.startswith("http://") and _has_login(entry) and _is_remote(_host(url)):
-            yield _in_clear(facts, ("handlers", name, "url"), "write `https://`")
-    for name, entry in _of_kind(facts, "email"):
-        is_clear = _text(entry.at(("security",))) == "none" and _is_given(entry.at(("username",)))
-        host = _text(entry.at(("host",)))
-        allow = getattr(facts.config.handlers[name].sink, "allow_plaintext_login", False)
-        allowing = entry.at(("allow_plaintext_login",))
-        if allow or (allowing is not None and allowing.opaque):
-            continue
-        if is_clear and host and _is_remote(host):
+    for name, entry in of_kind(facts, "http"):
+        if sends_login_in_clear(facts, name, entry):
+            url = text_of(entry.at(("url",)))
+            right = url.replace("http://", "https://", 1)
+            yield _in_clear(facts, ("handlers", name, "url"), "write `https://`", right)
+    for name, entry in of_kind(facts, "email"):
+        if sends_login_in_clear(facts, name, entry):
             cure = "use `security: starttls`, or set `allow_plaintext_login: true`"
-            yield _in_clear(facts, ("handlers", name, "security"), cure)
+            yield _in_clear(facts, ("handlers", name, "security"), cure, "starttls")
 
 
-def _is_remote(host: str) -> bool:
-    from logroute.sinks.net import is_loopback  # few files send credentials in clear
+def sends_login_in_clear(facts: Facts, name: str, entry: Node) -> bool:
+    """Return whether the sink of a handler would refuse to send its credentials.
 
-    return not is_loopback(host)
+    Credentials that are not known here are credentials all the same; where the
+    host is not known, nothing is.
+    """
+    sink = facts.config.handlers[name].sink
+    if any(_is_unknown(entry.at((key,))) for key in ("host", "allow_plaintext_login")):
+        return False
+    if kind_of(entry) == "http" and _has_login(entry):
+        sink = sink.replace(headers={"authorization": VEIL})
+    elif kind_of(entry) == "email" and is_given(entry.at(("username",))):
+        sink = sink.replace(username=VEIL)
+    return bool(getattr(sink, "sends_login_in_clear", False))
 
 
-def _in_clear(facts: Facts, path: Path, cure: str) -> Diagnostic:
+def _is_unknown(node: Node | None) -> bool:
+    return node is not None and node.opaque
+
+
+def _in_clear(facts: Facts, path: Path, cure: str, right: str) -> Diagnostic:
+    from logroute.config.rules.fixes import replace  # only for a finding
+
+    node = facts.node.at(path)
+    fix = None if node is None else replace(node, right, is_safe=False)
     message = f"{subject(path[:2])} would send its credentials in clear, which it refuses to do"
-    return error("LR704", message, facts.view.place(path), cure)
-
-
-def _of_kind(facts: Facts, kind: str) -> Iterator[tuple[str, Node]]:
-    """Yield the handlers of a kind whose own options could be read."""
-    for name in facts.config.handlers:
-        entry = facts.node.at(("handlers", name))
-        if entry is None or not isinstance(entry.value, dict) or "class" in entry.value:
-            continue
-        if _text(entry.at(("type",))) == kind and "()" not in entry.value:
-            yield name, entry
+    return error("LR704", message, facts.view.place(path), cure, fix)
 
 
 def _has_login(entry: Node) -> bool:
-    if any(_is_given(entry.at(("auth", key))) for key in ("bearer", "username")):
+    if any(is_given(entry.at(("auth", key))) for key in ("bearer", "username")):
         return True
     headers = entry.at(("headers",))
     names = headers.value if headers is not None and isinstance(headers.value, dict) else ()
     return any(name.lower() == "authorization" for name in names)
-
-
-def _host(url: str) -> str:
-    """Return the host of a URL, an IPv6 address in its brackets."""
-    authority = url.partition("://")[2].partition("/")[0].partition("?")[0]
-    return authority if authority.endswith("]") else authority.rpartition(":")[0] or authority
-
-
-def _is_given(node: Node | None) -> bool:
-    """Return whether an option has a value, which may not be known here."""
-    return node is not None and (node.opaque or bool(node.value))
-
-
-def _text(node: Node | None) -> str:
-    is_text = node is not None and isinstance(node.value, str) and not node.opaque
-    return str(node.value) if node is not None and is_text else ""
 
 
 @rule("LR611", Severity.WARNING)

@@ -57,7 +57,9 @@ class Facts:
         self.excess_pattern: Node | None = None
         self.misspelt = _misspelt(node)
         self._find_patterns()
-        self._broken = {problem.path for problem in found.problems if problem.is_shape}
+        shapes = [problem for problem in found.problems if problem.is_shape]
+        # a missing `version` says nothing about the rest
+        self._broken = {p.path for p in shapes if p.path or p.code != "LR102"}
         self._above = {path[:length] for path in self._broken for length in range(len(path) + 1)}
 
     def _find_patterns(self) -> None:

@@ -1,22 +1,29 @@
-"""Formats: patterns and layouts that their readers refuse."""
+"""Formats: patterns, layouts and replacements that their readers refuse.
+
+What they accept, though it can hardly be meant, is in `layouts.py`, `dates.py` and
+`patterns.py`. Runs in whatever thread loads a config.
+"""
 
 import logging
 import re
 from collections.abc import Iterator
-from itertools import islice
 
 from logroute.config.decode import is_foreign
 from logroute.config.model import Foreign
 from logroute.config.nodes import Node, shown
 from logroute.config.rules.facts import MAX_PATTERNS, Facts, letter, redacted
 from logroute.config.rules.rule import rule
-from logroute.diagnostics import Diagnostic, Severity, error, warning
+from logroute.diagnostics import Diagnostic, Fix, Severity, error
 from logroute.patterns import lazy_pattern
 
-__all__ = ["bad_formats", "bad_patterns", "bad_replacements"]
-
-
-_SHOWN_FIELDS = 20
+__all__ = [
+    "bad_formats",
+    "bad_patterns",
+    "bad_replacements",
+    "conversion_cure",
+    "is_unknown",
+    "lost_conversions",
+]
 
 
 @rule("LR403", Severity.ERROR)
@@ -65,7 +72,7 @@ def bad_replacements(facts: Facts) -> Iterator[Diagnostic]:
         node = entry.at(("replacement",)) if entry is not None else None
         if entry is None or node is None or facts.excess_pattern is not None:
             continue
-        if isinstance(spec, Foreign) or facts.is_broken(("filters", name)) or _is_unknown(entry):
+        if isinstance(spec, Foreign) or facts.is_broken(("filters", name)) or is_unknown(entry):
             continue
         if any(fault for pattern in redacted(entry) for fault in _compile(pattern)):
             continue  # which is told already
@@ -74,7 +81,13 @@ def bad_replacements(facts: Facts) -> Iterator[Diagnostic]:
         except ValueError as fault:
             reason = "no such group" if node.secret else str(fault)[:200]
             message = f"filter `{shown(name)}`: bad `replacement`: {reason}"
-            yield error("LR408", message, node.span)
+            yield error("LR408", message, node.span, _GROUPS)
+
+
+_GROUPS = (
+    r"`\1` is what the first part in round brackets matched: put them around what is to stay; "
+    r"a backslash itself is doubled"
+)
 
 
 def _cure(fault: re.error) -> str | None:
@@ -96,13 +109,11 @@ def bad_formats(facts: Facts) -> Iterator[Diagnostic]:
         formatters:
           line: {format: "{asctime} {message}"}
 
-    Add `style: "{"`, or write the fields in the style given. In the style `%` a
-    field ends with a letter, mostly `s`: `%(levelname) %(message)s` shows the
-    words `%(message)s`.
+    Add `style: "{"`, or write the fields in the style given.
     """
     for name, spec in facts.config.formatters.items():
         entry = facts.node.at(("formatters", name))
-        if entry is None or facts.is_broken(("formatters", name)) or _is_unknown(entry):
+        if entry is None or facts.is_broken(("formatters", name)) or is_unknown(entry):
             continue
         try:
             if not isinstance(spec, Foreign):
@@ -114,22 +125,16 @@ def bad_formats(facts: Facts) -> Iterator[Diagnostic]:
             node = entry.at(("format",)) or entry
             reason = "invalid format" if node.secret else _lower(str(fault))[:200]
             message = f"formatter `{shown(name)}`: {reason}"
-            lost = next(_lost(entry), None)
-            cure = _style_cure(entry) if lost is None else _conversion_cure(lost)
-            yield error("LR405", message, node.span, cure)
-        else:
-            if not isinstance(spec, Foreign) or not is_foreign(spec.entry):
-                yield from _told(name, entry)
+            lost = next(lost_conversions(entry), None)
+            if lost is not None:
+                yield error("LR405", message, node.span, conversion_cure(lost))
+                continue
+            style = _style_meant(entry)
+            cure = style and f'the fields are in the style `{style}`: write `style: "{style}"`'
+            yield error("LR405", message, node.span, cure, _restyled(facts, name, style))
 
 
-def _told(name: str, entry: Node) -> Iterator[Diagnostic]:
-    for found in islice(_lost(entry), _SHOWN_FIELDS):
-        message = f"formatter `{shown(name)}`: `{shown(found[0])}` has no conversion letter"
-        place = letter(entry.value["format"], found.start())
-        yield warning("LR405", message, place, _conversion_cure(found))
-
-
-def _lost(entry: Node) -> Iterator[re.Match[str]]:
+def lost_conversions(entry: Node) -> Iterator[re.Match[str]]:
     """Yield the fields of a layout in the style `%` that lack their letter."""
     layout, style = entry.at(("format",)), entry.at(("style",))
     if layout is None or not isinstance(layout.value, str) or layout.secret:
@@ -141,7 +146,8 @@ def _lost(entry: Node) -> Iterator[re.Match[str]]:
             yield found
 
 
-def _conversion_cure(found: re.Match[str]) -> str:
+def conversion_cure(found: re.Match[str]) -> str:
+    """Return what to write for a field without its letter."""
     return f"write `%({shown(found['name'])}){found['width']}s`"
 
 
@@ -152,7 +158,8 @@ _FIELD = lazy_pattern(
 )
 
 
-def _is_unknown(entry: Node) -> bool:
+def is_unknown(entry: Node) -> bool:
+    """Return whether a part of an entry is not known here."""
     return entry.opaque or any(node.opaque for node in entry.value.values())
 
 
@@ -163,7 +170,7 @@ def _make_std(spec: Foreign) -> None:
     logging.Formatter(entry.get("format"), entry.get("datefmt"), style, validate)  # type: ignore[arg-type]
 
 
-def _style_cure(entry: Node) -> str | None:
+def _style_meant(entry: Node) -> str | None:
     layout, style = entry.at(("format",)), entry.at(("style",))
     text = layout.value if layout is not None else None
     if not isinstance(text, str):
@@ -171,8 +178,26 @@ def _style_cure(entry: Node) -> str | None:
     used = style.value if style is not None else "%"
     for wanted, pattern in (("%", r"%\(\w+\)"), ("{", r"\{\w+[^}]*\}"), ("$", r"\$\{?\w+")):
         if wanted != used and re.search(pattern, text):
-            return f'the fields are in the style `{wanted}`: write `style: "{wanted}"`'
+            return wanted
     return None
+
+
+def _restyled(facts: Facts, name: str, style: str | None) -> Fix | None:
+    """Return the fix that gives a formatter the style of its fields, if that makes it right."""
+    from logroute.config.rules import fixes  # only for a finding
+
+    entry = facts.node.at(("formatters", name))
+    layout = entry.at(("format",)) if entry is not None else None
+    if style is None or entry is None or layout is None:
+        return None
+    try:
+        logging.Formatter(layout.value, style=style)  # type: ignore[arg-type]
+    except (ValueError, KeyError, TypeError, IndexError):
+        return None
+    given = entry.at(("style",))
+    if given is not None:
+        return fixes.replace(given, style)
+    return fixes.add(facts, ("formatters", name), f'style: "{style}"')
 
 
 def _lower(text: str) -> str:

@@ -3,11 +3,28 @@
 from collections.abc import Iterator
 
 from logroute.config.findings import tell
+from logroute.config.nodes import Node, shown
+from logroute.config.readers import Path, Problem
 from logroute.config.rules.facts import Facts
 from logroute.config.rules.rule import rule
-from logroute.diagnostics import Diagnostic, Severity, error
+from logroute.diagnostics import Diagnostic, Severity, Span, error, info
+from logroute.patterns import lazy_pattern
 
-__all__ = ["not_yet_available", "truthy_text", "unknown_stdlib_keys"]
+__all__ = [
+    "disables_existing",
+    "find_nested",
+    "nested_config",
+    "nested_configs",
+    "not_yet_available",
+    "truthy_text",
+    "unknown_stdlib_keys",
+]
+
+#: Sections of a config; a file that has one at its top is no file of an application.
+_SECTIONS = frozenset({"filters", "formatters", "handlers", "loggers", "root", "routes"})
+_NAMES_OF_PARTS = lazy_pattern(r"(?i)(?:dict_?)?log(?:s|ger|ging|route)?(?:[_-]?conf(?:ig)?)?")
+_DEEPEST = 3
+_MOST_MAPPINGS = 200
 
 
 @rule("LR190", Severity.ERROR)
@@ -23,11 +40,13 @@ def not_yet_available(facts: Facts) -> Iterator[Diagnostic]:
 
     Leave the key out, or wait for the version that has it.
     """
-    yield from _told(facts, "LR190")
+    for problem in _problems(facts, "LR190"):
+        yield tell(facts.view, problem)
     for path in [("queue",), *(("handlers", name, "queue") for name in facts.config.handlers)]:
         overflow = facts.node.at((*path, "overflow"))
         if overflow is not None and overflow.value == "spool":
-            yield error("LR190", "`overflow: spool` is not yet available", overflow.span)
+            message = "`overflow: spool` is not yet available"
+            yield error("LR190", message, overflow.span, "leave it out until a version has it")
 
 
 @rule("LR901", Severity.WARNING)
@@ -44,7 +63,18 @@ def unknown_stdlib_keys(facts: Facts) -> Iterator[Diagnostic]:
     Correct the key, or remove it. In the parts of logroute an unknown key is an
     error (LR101).
     """
-    return _told(facts, "LR901")
+    is_nested = find_nested(facts.node) is not None
+    for problem in _problems(facts, "LR901"):
+        if is_nested and len(problem.path) == 1:
+            continue  # the keys of an application
+        if _is_class_of_filter(facts, problem.path):
+            continue  # LR910 says what that means
+        yield tell(facts.view, problem)
+
+
+def _is_class_of_filter(facts: Facts, path: Path) -> bool:
+    entry = facts.view.at(path[:-1])
+    return path[0] == "filters" and entry is not None and "class" in entry.value
 
 
 @rule("LR902", Severity.WARNING)
@@ -59,13 +89,112 @@ def truthy_text(facts: Facts) -> Iterator[Diagnostic]:
 
     Write `true` or `false` without quotes.
     """
-    return _told(facts, "LR902")
+    for problem in _problems(facts, "LR902"):
+        yield tell(facts.view, problem)
 
 
-def _told(facts: Facts, code: str) -> Iterator[Diagnostic]:
-    for problem in facts.view.found.problems:
-        if problem.code == code:
-            yield tell(facts.view, problem)
+@rule("LR911", Severity.ERROR)
+def nested_configs(facts: Facts) -> Iterator[Diagnostic]:
+    """Find files of an application in which the config is only a part (LR911).
+
+    A file of logroute, as one for dictConfig, is the config and nothing else. Of
+    a bigger file nothing would be loaded::
+
+        database: {host: db.example.org}
+        logging:
+          version: 1
+          handlers:
+            console: {type: console}
+          root: {level: INFO, handlers: [console]}
+
+    Put what stands below the key into a file of its own. A program that reads the
+    bigger file anyway can hand the part over: `configure(data["logging"])`.
+    """
+    found = nested_config(facts.node, Severity.WARNING) if facts.is_complete else None
+    if found is not None:
+        yield found
 
 
-ADVICE = (unknown_stdlib_keys, truthy_text)
+def nested_config(root: Node, severity: Severity = Severity.ERROR) -> Diagnostic | None:
+    """Return the finding that the config is only a part of this file, or None."""
+    found = find_nested(root)
+    if found is None:
+        return None
+    path, span = found
+    where = ".".join(path)
+    message = f"the config is only a part of this file, below `{shown(where)}`"
+    part = "".join(f'["{shown(key)}"]' for key in path)
+    cure = f"put the part into a file of its own, or hand it over: configure(data{part})"
+    return Diagnostic(severity, "LR911", message, span, cure)
+
+
+def find_nested(root: Node) -> tuple[tuple[str, ...], Span] | None:
+    """Return the path and the key's place of a config inside the file of an application."""
+    if not isinstance(root.value, dict) or not _SECTIONS.isdisjoint(root.value):
+        return None
+    waiting: list[tuple[tuple[str, ...], Node]] = [((), root)]
+    seen = 0
+    for path, node in waiting:  # nearer ones first
+        for key, item in node.value.items():
+            if not isinstance(item.value, dict) or item.opaque or key.startswith("x-"):
+                continue
+            if _is_config(key, item.value):
+                return (*path, key), node.keys[key]
+            seen += 1
+            if seen < _MOST_MAPPINGS and len(path) + 1 < _DEEPEST:
+                waiting.append(((*path, key), item))
+    return None
+
+
+def _is_config(key: str, entry: dict[str, Node]) -> bool:
+    sections = [name for name in _SECTIONS if name in entry and _has_entries(entry[name])]
+    if "version" in entry:
+        return bool(sections)
+    return len(sections) > 1 and _NAMES_OF_PARTS.fullmatch(key) is not None
+
+
+def _has_entries(node: Node) -> bool:
+    return isinstance(node.value, dict | list) and bool(node.value)
+
+
+@rule("LR912", Severity.INFO)
+def disables_existing(facts: Facts) -> Iterator[Diagnostic]:
+    """Find dictConfig files that silence the loggers that are there already (LR912).
+
+    Where `disable_existing_loggers` is left out, `logging.config.dictConfig` takes
+    it for true: loggers that modules made before, as they were imported, and that
+    the file does not name write nothing any more. `logroute.configure` takes it for
+    false. A file that both may read should say it::
+
+        version: 1
+        handlers:
+          console: {class: logging.StreamHandler}
+        root: {level: INFO, handlers: [console]}
+
+    Add `disable_existing_loggers: false`.
+    """
+    top = facts.node.value
+    if not facts.is_stdlib or "disable_existing_loggers" in top or facts.config.incremental:
+        return
+    if not facts.is_complete or {"loggers", "root"}.isdisjoint(top):
+        return
+    if any(problem.code == "LR108" for problem in facts.view.found.problems):
+        return  # it may be meant as a file of ours
+    from logroute.config.rules.fixes import add  # only for a finding
+
+    message = "the standard library would silence all loggers that exist and are not named here"
+    entry = "disable_existing_loggers: false"
+    where = facts.view.place(("version",), of_key=True)
+    yield info("LR912", message, where, f"add `{entry}`", add(facts, (), entry, is_safe=False))
+
+
+def _problems(facts: Facts, code: str) -> list[Problem]:
+    return [problem for problem in facts.view.found.problems if problem.code == code]
+
+
+ADVICE = (
+    unknown_stdlib_keys,
+    truthy_text,
+    nested_configs,
+    disables_existing,
+)

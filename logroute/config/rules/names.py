@@ -1,22 +1,22 @@
-"""Names: references without a definition, definitions without a reference."""
+"""Names: references without a definition. Runs in whatever thread loads a config."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
-from logroute.config.model import Foreign
 from logroute.config.nodes import Node, shown
-from logroute.config.readers import Path
 from logroute.config.rules.facts import Facts
 from logroute.config.rules.rule import rule
-from logroute.diagnostics import Diagnostic, Severity, Span, warning
-from logroute.hints import nearest
+from logroute.diagnostics import Diagnostic, Fix, Severity
 from logroute.options import VEIL
 from logroute.shapes import Name
 
-__all__ = ["undefined_names", "unused_definitions"]
+__all__ = ["fold", "is_near", "nested", "references", "undefined_names"]
 
-_PARTS = ("handler", "formatter", "filter")
 _SHOWN_USES = 5
+_MOST_FIXES = 50
+_MOST_NAMES = 500
+# of shorter words a letter changes too much
+_SHORTEST = 4
 # stdlib's handlers that take names of other handlers: class -> argument
 _NESTING = {
     "logging.handlers.MemoryHandler": "target",
@@ -38,44 +38,85 @@ def undefined_names(facts: Facts) -> Iterator[Diagnostic]:
 
     Correct the name, or define it. `unmatched: drop` is a word, not a name.
     """
-    uses: dict[tuple[str, str], list[Span]] = {}
-    for part, name, node in _references(facts):
+    uses: dict[tuple[str, str], list[Node]] = {}
+    for part, name, node in references(facts):
         section = f"{part}s"
         if name not in facts.section(section) and facts.is_complete:
             root = facts.node.at((section,))
             is_known = root is None or isinstance(root.value, dict | None)
-            if is_known and section not in facts.misspelt:
-                uses.setdefault((part, name), []).append(node.span)
+            # of a misspelt section the error tells; in a dictConfig file that is a warning
+            if is_known and (section not in facts.misspelt or facts.is_stdlib):
+                uses.setdefault((part, name), []).append(node)
     sites = facts.view.found.sites
     secrets = {site.value for site in sites if facts.view.is_secret(site.path)} if uses else ()
     paths = {site.value: site.path for site in reversed(sites)} if uses else {}
     if uses:
         from logroute.config.slips import text_cure  # only for a finding
-    for (part, name), spans in uses.items():
-        more = f" (+{len(spans) - 1} more uses)" if len(spans) > 1 else ""
+    for count, ((part, name), nodes) in enumerate(uses.items()):
+        more = f" (+{len(nodes) - 1} more uses)" if len(nodes) > 1 else ""
+        slip = text_cure(facts.view, paths.get(name, ()))
+        cure = slip or facts.view.suggest(name, facts.section(f"{part}s"))
+        is_sure = slip is None and cure is not None and count < _MOST_FIXES
         yield Diagnostic(
             Severity.ERROR,
             "LR201",
             f"{part} `{VEIL if name in secrets else shown(name)}` is not defined{more}",
-            spans[0],
-            text_cure(facts.view, paths.get(name, ()))
-            or facts.view.suggest(name, facts.section(f"{part}s"))
-            or f"define it under `{part}s`",
-            tuple(("used here too", span) for span in spans[1 : _SHOWN_USES + 1]),
+            nodes[0].span,
+            cure or f"define it under `{part}s`",
+            tuple(("used here too", node.span) for node in nodes[1 : _SHOWN_USES + 1]),
+            _renamed(nodes, name, facts.section(f"{part}s")) if is_sure else None,
         )
 
 
-def _references(facts: Facts) -> Iterator[tuple[str, str, Node]]:
+def _renamed(nodes: list[Node], name: str, known: Iterable[str]) -> Fix | None:
+    """Return the fix that writes the one name that can have been meant, everywhere.
+
+    Another case or separator is sure; one letter more, less or other is likely.
+    """
+    names = list(islice(known, _MOST_NAMES))
+    alike = [one for one in names if fold(one) == fold(name)]
+    near = alike or [one for one in names if is_near(one, name)]
+    if len(near) != 1 or near[0] not in names:
+        return None
+    from logroute.config.rules import fixes  # only for a finding
+
+    return fixes.join(*(fixes.replace(node, near[0], is_safe=bool(alike)) for node in nodes))
+
+
+def fold(word: str) -> str:
+    """Return a name without what people confuse: case and separators."""
+    return word.casefold().replace("-", "").replace("_", "").replace(" ", "")
+
+
+def is_near(one: str, other: str) -> bool:
+    """Return whether one letter more, less or other, or two swapped, make the difference."""
+    if abs(len(one) - len(other)) > 1 or min(len(one), len(other)) < _SHORTEST:
+        return False
+    head = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
+    if head is None:
+        return True
+    one, other = one[head:], other[head:]
+    swapped = one[1::-1] + one[2:]
+    return one[1:] == other[1:] or one[1:] == other or one == other[1:] or swapped == other
+
+
+def references(facts: Facts) -> Iterator[tuple[str, str, Node]]:
+    """Yield every use of a name: the kind of part, the name, and where."""
     for site in facts.view.found.sites:
         is_word = site.path[0] == "unmatched" and site.value == "drop"
         if isinstance(site.shape, Name) and site.value and not is_word:
             yield site.shape.part, site.value, site.node
     for entry in facts.section("handlers").values():
-        class_ = entry.at(("class",))
-        argument = _NESTING.get(class_.value) if class_ and isinstance(class_.value, str) else None
-        for node in _texts(entry.at((argument,))) if argument else ():
-            if "://" not in node.value:
-                yield "handler", node.value, node
+        for node in nested(entry):
+            yield "handler", node.value, node
+
+
+def nested(entry: Node) -> list[Node]:
+    """Return the names of other handlers among the arguments of a stdlib class."""
+    class_ = entry.at(("class",))
+    argument = _NESTING.get(class_.value) if class_ and isinstance(class_.value, str) else None
+    found = _texts(entry.at((argument,))) if argument else []
+    return [node for node in found if "://" not in node.value and not node.opaque]
 
 
 def _texts(node: Node | None) -> list[Node]:
@@ -84,99 +125,3 @@ def _texts(node: Node | None) -> list[Node]:
         return []
     items = node.value if isinstance(node.value, list) else [node]
     return [item for item in items if isinstance(item.value, str)]
-
-
-@rule("LR202", Severity.WARNING)
-def unused_definitions(facts: Facts) -> Iterator[Diagnostic]:
-    """Find handlers, formatters and filters that nothing refers to (LR202).
-
-    A handler gets no record unless a route, a logger, `unmatched` or another
-    handler names it::
-
-        handlers:
-          console: {type: console}
-          mail: {type: email, host: mx.example.org, from: a@example.org, to: b@example.org}
-        routes:
-          - {to: [console]}
-
-    Refer to it, or remove it.
-    """
-    if facts.config.incremental or not facts.is_complete:
-        return
-    used = {(part, name) for part, name, _ in _references(facts)}
-    # a misspelt name has been told; what it was likely meant to be is not unused
-    unknown = [(part, name) for part, name in used if name not in facts.section(f"{part}s")]
-    for part, name in sorted(unknown)[:_SHOWN_USES]:
-        used.add((part, nearest(name, list(facts.section(f"{part}s"))[:500]) or name))
-    used |= _loosely_used(facts)
-    for part in _PARTS:
-        section = facts.node.at((f"{part}s",))
-        if not facts.misspelt.isdisjoint(_USERS[part]) or (part == "handler" and _has_gap(facts)):
-            continue
-        for name in facts.section(f"{part}s"):
-            if (part, name) not in used and section is not None:
-                span = section.keys.get(name, section.span)
-                cure = _USES[part]
-                yield warning("LR202", f"{part} `{shown(name)}` is not used", span, cure)
-
-
-def _has_gap(facts: Facts) -> bool:
-    """Return whether a route has an empty `to`, which may have been any handler."""
-    targets = (route.at(("to",)) for route in facts.items("routes"))
-    return any(node is not None and node.value is None for node in targets)
-
-
-#: Where the names of each family stand.
-_USERS = {
-    "handler": {"handlers", "loggers", "root", "routes", "unmatched"},
-    "formatter": {"handlers"},
-    "filter": {"handlers", "loggers", "root", "routes"},
-}
-
-_USES = {
-    "handler": "name it in a route, a logger or `unmatched`, or remove it",
-    "formatter": "name it in a handler, or remove it",
-    "filter": "name it in a handler or logger, or remove it",
-}
-
-
-def _loosely_used(facts: Facts) -> set[tuple[str, str]]:
-    """Return what is mentioned where decoding could not, or must not, look closely.
-
-    The arguments of a foreign class may be names, and so may anything in a part
-    whose shape is wrong.
-    """
-    words: set[str] = set()
-    for name, entry in facts.section("handlers").items():
-        spec = facts.config.handlers.get(name)
-        if spec is None or isinstance(spec.sink, Foreign) or facts.is_broken(("handlers", name)):
-            words.update(_words(entry))
-    others: tuple[Path, ...] = (("routes",), ("loggers",), ("root",), ("unmatched",))
-    for path in others:
-        node = facts.node.at(path)
-        if node is not None and facts.is_broken(path):
-            words.update(_words(node))
-    for section in ("formatters", "filters"):
-        for entry in facts.section(section).values():
-            words.update(word for word in _words(entry) if word.startswith("cfg://"))
-    for link in [word for word in words if word.startswith("cfg://")]:
-        words.update(re.split(r"[.\[\]/]+", link))
-    return {(part, word) for part in _PARTS for word in words}
-
-
-def _words(node: Node) -> Iterator[str]:
-    """Yield every text and key below `node`."""
-    if isinstance(node.value, dict):
-        yield from node.value
-        for item in node.value.values():
-            yield from _words(item)
-    elif isinstance(node.value, list):
-        for item in node.value:
-            yield from _words(item)
-    elif isinstance(node.value, str):
-        yield node.value
-        if "," in node.value or ":" in node.value:  # `to:console`, or `a, b` for a list
-            yield from re.split(r"[\s,:]+", node.value)
-
-
-ADVICE = (unused_definitions,)

@@ -158,7 +158,9 @@ def _reach(host: str, port: int, is_datagram: bool, timeout_s: float) -> str:
     if is_datagram:
         import socket
 
-        socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        from logroute.sinks.net import Address, look_up
+
+        look_up(Address(host, port), socket.SOCK_DGRAM)
         return "the name is known; UDP gives no answer"
     from logroute.sinks.net import Address, Deadline, connect
 

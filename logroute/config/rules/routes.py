@@ -1,34 +1,32 @@
-"""Routes: those that no record can reach.
+"""Routes: those that no record can reach, that add nothing, or say more than they mean.
 
-The question is decided over cells, each a logger name and a level that stand
-for all records alike to every route: the names are those that any route
-mentions, a child of each, and a stranger; the levels are where any range
-begins. Whether a route takes a cell is asked of the compiled matcher that the
-live process uses. Conditions on content and globs never count as cover, so that
-a route is only called unreachable where it is.
+Which records a route gets is asked of the survey. Runs in whatever thread loads a
+config.
 """
 
-import bisect
-import contextlib
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
 
-from logroute.config.flow import CHILD, STRANGER, all_of
-from logroute.config.model import RouteSpec
-from logroute.config.nodes import Node
+from logroute.config.nodes import Node, shown
+from logroute.config.readers import Path
+from logroute.config.rules import fixes
+from logroute.config.rules.certainty import is_fixed, is_overlaid
 from logroute.config.rules.facts import Facts
+from logroute.config.rules.lanes import Lane
 from logroute.config.rules.rule import rule
-from logroute.diagnostics import Diagnostic, Severity, Span, warning
-from logroute.levels import HIGHEST, Levels, LevelSet
-from logroute.matchers import MatchSpec, Probe, compile_match, is_glob
+from logroute.config.rules.survey import Row, Survey, survey
+from logroute.config.rules.wording import first_line, title
+from logroute.diagnostics import Diagnostic, Fix, Severity, Span, info, warning
+from logroute.levels import HIGHEST
+from logroute.records import STANDARD
 
-__all__ = ["unreachable_routes"]
+__all__ = ["duplicate_routes", "idle_conditions", "idle_finals", "unreachable_routes"]
 
-# The check is left unfinished rather than slow; that only hides warnings.
-_MOST_ROUTES = 1000
-_MOST_STEPS = 150_000
-_COST_OF_ASKING = 16
-_SHOWN_COVERS = 3
+_SHOWN = 3
+# the others are told without saying what is in their way
+_MOST_EXPLAINED = 20
+_MOST_CONDITIONS = 2000
 
 
 @rule("LR302", Severity.WARNING)
@@ -36,268 +34,302 @@ def unreachable_routes(facts: Facts) -> Iterator[Diagnostic]:
     """Find routes that can never get a record (LR302).
 
     Routes are tried from top to bottom, and a record that matches one with
-    `final: true` goes to no later one::
+    `final: true` goes to no later one. Nor do records get to the routes that a logger
+    with `propagate: false` keeps::
 
         routes:
           - {match: {logger: app}, to: file, final: true}
           - {match: {logger: app.db, level: ERROR}, to: mail}
 
-    Move the narrower route up, or remove `final`.
+    Move the narrower route up, or remove `final`. Patterns of logger names and
+    conditions on what a record says never count as being in the way.
     """
-    routes = list(_routes(facts))
-    if not any(route.is_cover or not route.is_plain for route in routes):
-        return
-    with contextlib.suppress(_EnoughError):
-        yield from _find(routes, _Cells(routes, facts.levels))
+    found = survey(facts)
+    lanes = found.lanes if found is not None else []
+    lost = [lane for lane in lanes if lane.is_known and not lane.taken]
+    for count, lane in enumerate(lost):
+        assert found is not None
+        rows = _rows_of(found, lane) if count < _MOST_EXPLAINED else []
+        yield _unreachable(facts, found, lane, rows)
 
 
-def _find(routes: list["_Route"], cells: "_Cells") -> Iterator[Diagnostic]:
-    covers: list[_Route] = []
-    for route in routes:
-        if route.is_known and not cells.has_free(route):
-            yield _unreachable(route, covers, cells)
-        elif route.is_cover and cells.take(route):
-            covers.append(route)
+def _rows_of(found: Survey, lane: Lane) -> list[tuple[Row, int]]:
+    """Return the loggers whose records a route would take, were it alone, and the levels."""
+    pairs = ((row, found.wanted_by(lane, row.name)) for row in found.rows.values())
+    return [(row, wanted) for row, wanted in pairs if wanted]
 
 
-class _Route:
-    """One route as the check sees it.
-
-    `wide` takes every record that the route may take, and perhaps more;
-    `names` limit it to these loggers and their children, None: any.
-    """
-
-    __slots__ = (
-        "final_below",
-        "is_cover",
-        "is_known",
-        "is_plain",
-        "names",
-        "node",
-        "position",
-        "spec",
-        "wide",
-    )
-
-    def __init__(self, facts: Facts, position: int, spec: RouteSpec, node: Node) -> None:
-        """Compile the route.
-
-        Raises:
-            ValueError: an unknown level (or `re.error`: a bad pattern).
-        """
-        match = spec.match
-        has_glob = _has_glob(match)
-        self.position = position
-        self.spec = spec
-        self.node = node
-        self.wide = compile_match(_without_globs(match) if has_glob else match, facts.levels)
-        self.is_plain = not _inner(match)
-        self.names = None if any(map(is_glob, match.logger)) else match.logger or None
-        self.final_below = _EVERY if spec.final else facts.levels.number(spec.final_below or 0)
-        self.is_known = not facts.is_broken(("routes", position)) and not _has_unknown(node)
-        is_sure = self.is_known and not (self.wide.by_content or has_glob or spec.filters)
-        self.is_cover = is_sure and self.final_below > 0
-
-
-_EVERY = HIGHEST + 1
-
-
-def _routes(facts: Facts) -> Iterator[_Route]:
-    nodes, specs = facts.items("routes"), facts.config.routes or ()
-    if len(nodes) != len(specs):
-        return  # some are no routes at all
-    if facts.excess_pattern is not None:
-        return  # compiling it could take for ever
-    for position, (spec, node) in enumerate(zip(specs[:_MOST_ROUTES], nodes, strict=False)):
-        try:
-            yield _Route(facts, position, spec, node)
-        except (ValueError, re.error, OverflowError, RecursionError):
-            continue  # told by other rules; what it may have meant is not known
-
-
-def _has_unknown(node: Node) -> bool:
-    if isinstance(node.value, dict):
-        return node.opaque or any(map(_has_unknown, node.value.values()))
-    if isinstance(node.value, list):
-        return node.opaque or any(map(_has_unknown, node.value))
-    return node.opaque
-
-
-def _inner(match: MatchSpec) -> list[MatchSpec]:
-    return [*match.any, *match.all, *([match.negate] if match.negate else [])]
-
-
-def _has_glob(match: MatchSpec) -> bool:
-    return any(map(is_glob, match.logger)) or any(map(_has_glob, _inner(match)))
-
-
-def _without_globs(match: MatchSpec) -> MatchSpec:
-    """Return a match that takes all that `match` takes, and has no globs."""
-    changes: dict[str, object] = {}
-    if any(map(is_glob, match.logger)):
-        changes["logger"] = ()
-    if any(map(_has_glob, match.any)):
-        changes["any"] = ()
-    if match.negate is not None and _has_glob(match.negate):
-        changes["negate"] = None
-    if match.all:
-        changes["all"] = tuple(map(_without_globs, match.all))
-    return match.replace(**changes) if changes else match
-
-
-class _EnoughError(Exception):
-    """The check has done as much as it may."""
-
-
-class _Cells:
-    """All cells; for each logger, the levels that earlier routes have taken for good.
-
-    Sets of levels are integers with one bit for each level in `levels`.
-    """
-
-    def __init__(self, routes: list[_Route], levels: Levels) -> None:
-        matches = [match for route in routes for match in all_of(route.spec.match)]
-        self.levels = _bounds(matches, (route.final_below for route in routes), levels)
-        literal = {name for match in matches for name in match.logger if not is_glob(name)}
-        literal |= {"root"}
-        self.names = sorted(literal | {name + CHILD for name in literal} | {STRANGER})
-        self._taken = dict.fromkeys(self.names, 0)
-        self._taken_everywhere = 0
-        self._wanted = {  # a route without inner matches wants the same levels everywhere
-            route: self._bits(levels.parse_set(route.spec.match.level).intervals)
-            if route.spec.match.level
-            else self._bits([(0, HIGHEST)])
-            for route in routes
-            if route.is_plain
-        }
-        self._steps = 0
-
-    def has_free(self, route: _Route) -> bool:
-        """Return whether the route may take a cell that is not taken yet."""
-        everywhere = self._taken_everywhere
-        wanted = self._wanted.get(route, -1)
-        if wanted & ~everywhere == 0:
-            return False
-        return any(wanted & ~(self._taken[name] | everywhere) for name, wanted in self.of(route))
-
-    def take(self, route: _Route) -> bool:
-        """Mark the cells at which the route is the last one; return whether there are any."""
-        ends = self.ends(route)
-        if route.is_plain and not route.spec.match.logger:
-            self._taken_everywhere |= self._wanted[route] & ends
-            return bool(self._wanted[route] & ends)
-        found = 0
-        for name, wanted in self.of(route):
-            self._taken[name] |= wanted & ends
-            found |= wanted & ends
-        return found != 0
-
-    def of(self, route: _Route) -> Iterator[tuple[str, int]]:
-        """Yield each logger name with the levels at which the route may take it."""
-        for name in self._candidates(route.names):
-            wanted = self.at(route, name)
-            if wanted:
-                yield name, wanted
-
-    def at(self, route: _Route, name: str) -> int:
-        """Return the levels at which the route may take records of one logger.
-
-        Raises:
-            _EnoughError: no more may be asked.
-        """
-        self._steps += 1 if route.is_plain else _COST_OF_ASKING * len(self.levels)
-        if self._steps > _MOST_STEPS:
-            raise _EnoughError
-        ask = route.wide.holds_for
-        if not route.is_plain:
-            numbered = enumerate(self.levels)
-            return sum(1 << bit for bit, level in numbered if ask(Probe(name, level)))
-        wanted = self._wanted[route]
-        if not wanted or not route.names:
-            return wanted
-        return wanted if ask(Probe(name, self.levels[_lowest(wanted)])) else 0
-
-    def ends(self, route: _Route) -> int:
-        """Return the levels at which a record that matches goes to no later route."""
-        return self._bits([(0, route.final_below - 1)])
-
-    def _bits(self, intervals: Iterable[tuple[int, int]]) -> int:
-        found = 0
-        for low, high in intervals:
-            first = bisect.bisect_left(self.levels, low)
-            last = bisect.bisect_right(self.levels, high)
-            found |= (1 << last) - (1 << first)
-        return found
-
-    def _candidates(self, loggers: tuple[str, ...] | None) -> Iterable[str]:
-        """Return the names that a route for `loggers` may take."""
-        if loggers is None:
-            return self.names
-        found: dict[str, None] = {}
-        for logger in loggers:
-            name = logger or "root"
-            first = bisect.bisect_left(self.names, f"{name}.")
-            last = bisect.bisect_left(self.names, f"{name}/")  # the character after the dot
-            found.update(dict.fromkeys([name, *self.names[first:last]]))
-        return found
-
-
-def _lowest(bits: int) -> int:
-    return (bits & -bits).bit_length() - 1
-
-
-def _bounds(matches: list[MatchSpec], ends: Iterable[int], levels: Levels) -> list[int]:
-    """Return one level from each stretch of levels that all routes treat alike."""
-    found = {0}
-    for match in matches:
-        wanted: LevelSet = levels.parse_set(match.level)
-        for low, high in wanted.intervals:
-            found |= {low, high + 1}
-    found.update(ends)
-    return sorted(level for level in found if 0 <= level <= HIGHEST)
-
-
-def _unreachable(route: _Route, covers: list[_Route], cells: _Cells) -> Diagnostic:
-    taken = dict(cells.of(route))
-    if not taken:
-        span = _place(route)
+def _unreachable(
+    facts: Facts, found: Survey, lane: Lane, rows: list[tuple[Row, int]]
+) -> Diagnostic:
+    if not lane.wanted:
         cure = "its conditions exclude each other"
-        return warning("LR302", f"{_title(route)} can never match a record", span, cure)
+        return warning("LR302", f"{title(lane)} can never match a record", _place(lane), cure)
+    coming = [(row, wanted) for row, wanted in rows if row.reaches_root]
+    if rows and not coming:
+        return _kept_away(facts, lane, [row for row, _ in rows])
     related: list[tuple[str, Span]] = []
-    for cover in covers:
-        kept = cells.ends(cover)
-        shares = [(cells.at(cover, name) & kept & wanted, wanted) for name, wanted in taken.items()]
-        if all(share == wanted for share, wanted in shares):
+    covers = [c for c in found.lanes[: lane.position] if c.is_sure and c.ends and c.taken]
+    for cover in covers if coming else ():
+        taken = [(found.wanted_by(cover, row.name) & cover.ends, row, all) for row, all in coming]
+        if all(taken & wanted == wanted for taken, _, wanted in taken):
             related = [("this route takes every such record first", _place(cover))]
             break
-        if any(share for share, _ in shares):
+        if any(taken & wanted for taken, _, wanted in taken):
             related.append(("this route takes some of its records", _place(cover)))
+    ending = "`final`" if any(cover.spec.final for cover in covers) else "`final_below`"
     return Diagnostic(
         Severity.WARNING,
         "LR302",
-        f"{_title(route)} can never be reached",
-        _place(route),
-        f"move it up, or remove {_what_ends(covers)} above",
-        tuple(related[:_SHOWN_COVERS]),
+        f"{title(lane)} can never be reached",
+        _place(lane),
+        f"move it up, or remove {ending} above",
+        tuple(related[:_SHOWN]),
     )
 
 
-def _title(route: _Route) -> str:
-    name = f" `{route.spec.name}`" if route.spec.name else ""
-    return f"route {route.position + 1}{name}"
+def _kept_away(facts: Facts, lane: Lane, rows: list[Row]) -> Diagnostic:
+    """Tell of a route for loggers whose records do not get to the routes."""
+    places: dict[str, Span] = {}
+    for row in rows:
+        name = row.name
+        while name:
+            node = facts.node.at(("loggers", name, "propagate"))
+            spec = facts.config.loggers.get(name)
+            if node is not None and spec is not None and spec.propagate is False:
+                places[name] = node.span
+            name = name.rpartition(".")[0]
+    keeper = shown(next(iter(places), ""))
+    return Diagnostic(
+        Severity.WARNING,
+        "LR302",
+        f"{title(lane)} can never be reached: logger `{keeper}` keeps its records",
+        _place(lane),
+        f"let `{keeper}` propagate, or name the handlers at that logger",
+        tuple(("its records stop here", span) for span in list(places.values())[:_SHOWN]),
+    )
 
 
-def _what_ends(covers: list[_Route]) -> str:
-    return "`final`" if any(route.spec.final for route in covers) else "`final_below`"
-
-
-def _place(route: _Route) -> Span:
+def _place(lane: Lane) -> Span:
     """Return the place of the route's match, or of its beginning."""
-    match = route.node.at(("match",))
-    span = (match or route.node).span
-    if span.line == span.end_line:
-        return span
-    return span._replace(end_line=span.line, end_column=span.column + 1)
+    return first_line(lane.node.at(("match",)) or lane.node)
 
 
-ADVICE = (unreachable_routes,)
+@rule("LR309", Severity.WARNING)
+def duplicate_routes(facts: Facts) -> Iterator[Diagnostic]:
+    """Find routes that add no handler to any record (LR309).
+
+    A record goes once to each handler, however many routes name it. A route all of
+    whose records get to its handlers by earlier routes, or by handlers of their
+    loggers, does nothing::
+
+        routes:
+          - {match: {level: WARNING}, to: [ops-mail]}
+          - {match: {level: ERROR}, to: [ops-mail]}
+
+    Remove it, or send its records to another handler.
+    """
+    found = survey(facts)
+    if found is None or is_overlaid(facts, "loggers", "root"):
+        return
+    attached = _attached(facts)
+    for count, lane in enumerate(filter(_is_idle, found.lanes)):
+        names = lane.spec.to
+        if any(name not in facts.config.handlers for name in names):
+            continue  # which has been told
+        related = list(islice(_givers(found, lane), _SHOWN)) if count < _MOST_EXPLAINED else []
+        related += [("these are handlers of a logger", attached[n]) for n in names if n in attached]
+        yield Diagnostic(
+            Severity.WARNING,
+            "LR309",
+            f"{title(lane)} adds nothing: all its records get to "
+            f"{', '.join(f'`{shown(name)}`' for name in dict.fromkeys(names))} already",
+            _place(lane),
+            "remove it, or send its records to another handler",
+            tuple(related[:_SHOWN]),
+            # a record that code hands to the root logger itself passes no other logger
+            fixes.remove(facts, ("routes", lane.position), is_safe=not attached),
+        )
+
+
+def _is_idle(lane: Lane) -> bool:
+    spec = lane.spec
+    says_more = spec.final or spec.final_below is not None or spec.filters or spec.audit
+    return bool(lane.taken and spec.to and not lane.is_useful and not says_more)
+
+
+def _givers(found: Survey, lane: Lane) -> Iterator[tuple[str, Span]]:
+    """Yield earlier routes that give what a route gives."""
+    new = set(lane.spec.to)
+    for other in islice(found.lanes, lane.position):
+        has_same = not new.isdisjoint(other.spec.to)
+        is_alike = other.is_sure or other.spec.match == lane.spec.match
+        if has_same and is_alike and other.taken and other.wanted & lane.taken:
+            yield "this route gives them those records", _place(other)
+
+
+def _attached(facts: Facts) -> dict[str, Span]:
+    """Return the handlers that loggers have, each with one place where."""
+    found: dict[str, Span] = {}
+    loggers = [(("loggers", name), spec) for name, spec in facts.config.loggers.items()]
+    root = facts.config.root
+    heads: list[Path] = [("root",), ("loggers", "root"), ("loggers", "")]
+    for path, spec in [*loggers, *((head, root) for head in heads if root is not None)]:
+        node = facts.node.at((*path, "handlers")) if spec.handlers else None
+        if node is not None:
+            found.update((name, first_line(node)) for name in spec.handlers)
+    return found
+
+
+@rule("LR313", Severity.INFO)
+def idle_finals(facts: Facts) -> Iterator[Diagnostic]:
+    """Find `final` and `final_below` in the last route (LR313).
+
+    They keep a record from later routes, and after the last there are none::
+
+        routes:
+          - {to: [console], final: true}
+
+    Remove the word, so that nobody looks for what it stops.
+    """
+    nodes = facts.items("routes")
+    position = len(nodes) - 1
+    for key in ("final", "final_below"):
+        node = nodes[-1].at((key,)) if nodes else None
+        if node is None or not is_fixed(node) or node.value in (None, False, 0, "NOTSET"):
+            continue
+        if facts.is_broken(("routes", position, key)):
+            continue
+        span = nodes[-1].keys[key]
+        message = f"`{key}` has no effect in the last route"
+        fix = fixes.remove(facts, ("routes", position, key))
+        yield info("LR313", message, span, f"remove `{key}`", fix)
+
+
+@rule("LR318", Severity.WARNING)
+def idle_conditions(facts: Facts) -> Iterator[Diagnostic]:
+    """Find conditions that every record meets (LR318).
+
+    Such a condition says nothing, and mostly something else was meant. Every record
+    has the standard attributes, also where they are empty, so this route does not
+    wait for an exception::
+
+        routes:
+          - {match: {fields: {exc_info: {exists: true}}}, to: [ops-mail]}
+
+    Write what was meant (`exception: true`), or remove the condition. A condition
+    that says "everything" in so many words is only remarked on.
+    """
+    nodes = facts.items("routes")
+    found = (
+        idle
+        for position, node in enumerate(nodes)
+        if not facts.is_broken(("routes", position))
+        for idle in _idle(facts, ("routes", position, "match"), node.at(("match",)))
+    )
+    for idle in islice(found, _MOST_CONDITIONS):
+        tell = warning if idle.is_slip else info
+        fix = None if idle.is_slip else _without(facts, idle.path)
+        yield tell("LR318", f"{idle.why}, so this says nothing", idle.span, idle.cure, fix)
+
+
+class _Idle(NamedTuple):
+    """A condition that always holds; `is_slip` says that it was hardly meant to."""
+
+    path: Path
+    span: Span
+    why: str
+    cure: str
+    is_slip: bool
+
+
+# what is found in every text
+_EVERY_TEXT = frozenset(
+    {"", ".*", "^", "$", "^.*", ".*$", "^.*$", "(.*)", "^(.*)$", ".*?", "(?s).*", "(?s)^.*$", "()"}
+)
+#: What every record has, whatever its values.
+_ALWAYS_THERE = STANDARD - {"asctime", "taskName"}
+_REMOVE = "remove it: without a condition a route takes everything"
+
+
+def _idle(facts: Facts, path: Path, match: Node | None) -> Iterator[_Idle]:
+    if match is None or not isinstance(match.value, dict):
+        return
+    for key, node in match.value.items():
+        here: Path = (*path, key)
+        if key == "not":
+            yield from _idle(facts, here, node)
+        elif key in ("any", "all") and isinstance(node.value, list):
+            for position, item in enumerate(node.value):
+                yield from _idle(facts, (*here, position), item)
+                if key == "any" and item.value == {}:
+                    why = "an empty condition holds for every record, and one that holds is enough"
+                    yield _Idle(here, item.span, why, "remove it, or give it a key", True)
+        elif key == "fields" and isinstance(node.value, dict):
+            yield from _idle_fields(here, node)
+        elif all(map(is_fixed, _items(node))):
+            values = tuple(item.value for item in _items(node))
+            yield from _idle_values(facts, here, node, values)
+
+
+def _idle_values(
+    facts: Facts, path: Path, node: Node, values: tuple[object, ...]
+) -> Iterator[_Idle]:
+    key, span = path[-1], first_line(node)
+    if key == "level" and values and _is_every_level(facts, values):
+        yield _Idle(path, span, "every record has such a level", _REMOVE, False)
+    elif key == "logger" and any(_is_every_name(value) for value in values):
+        yield _Idle(path, span, "every logger's name is like that", _REMOVE, False)
+    elif key == "message" and values[0] in _EVERY_TEXT:
+        why = "this is found in every message"
+        yield _Idle(path, span, why, "remove it, or write what to look for", values[0] == "")
+    elif key == "exception" and True in values and False in values:
+        why = "a record has an exception or has none"
+        yield _Idle(path, span, why, "keep one of the two", True)
+
+
+def _idle_fields(path: Path, fields: Node) -> Iterator[_Idle]:
+    for name, test in fields.value.items():
+        if name not in _ALWAYS_THERE or not isinstance(test.value, dict) or len(test.value) != 1:
+            continue
+        exists = test.value.get("exists")
+        if exists is None or exists.value is not True:
+            continue
+        cure = "remove it, or test its value"
+        if name.startswith("exc_"):
+            cure = "write `exception: true` beside `fields`, in its place"
+        why = f"every record has `{name}`, if only an empty one"
+        yield _Idle((*path, name), fields.keys[name], why, cure, True)
+
+
+def _items(node: Node) -> list[Node]:
+    return list(node.value) if isinstance(node.value, list) else [node]
+
+
+def _is_every_level(facts: Facts, values: tuple[object, ...]) -> bool:
+    first = str(values[0]).strip()
+    if len(values) == 1 and first[:1].upper() not in ("N", "0", ".", ">", ""):
+        return False  # as nearly always
+    try:
+        return facts.levels.parse_set(values).intervals == ((0, HIGHEST),)  # type: ignore[arg-type]
+    except (ValueError, TypeError, AttributeError):
+        return False
+
+
+def _is_every_name(value: object) -> bool:
+    return isinstance(value, str) and value != "" and set(value) == {"*"}
+
+
+def _without(facts: Facts, path: Path) -> Fix | None:
+    """Return the fix that removes a condition, and a match that would be left empty."""
+    if "any" in path or "all" in path or "not" in path:
+        return None
+    while len(path) > 2:
+        parent = facts.node.at(path[:-1])
+        if parent is None or len(parent.value) > 1 or path[-1] == "match":
+            break
+        path = path[:-1]
+    return fixes.remove(facts, path)
+
+
+ADVICE = (unreachable_routes, duplicate_routes, idle_finals, idle_conditions)

@@ -1,0 +1,381 @@
+"""Explains where one record goes: by the routes, levels and filters that run live.
+
+Nothing is opened, nothing sent, and nothing imported that the file names, unless
+that is asked for. Runs in whatever thread asks.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from logroute.app.outputs import output_of
+from logroute.app.specimen import make_record
+from logroute.config.flow import effective_level, route_table
+from logroute.config.load import Loaded
+from logroute.config.model import Foreign, RecordSpec
+from logroute.diagnostics import Span
+from logroute.errors import ConfigError
+from logroute.levels import Levels
+from logroute.records import copy_of
+from logroute.routing import Outcome, Route
+
+if TYPE_CHECKING:
+    from logroute.app.foreign import ForeignParts
+
+__all__ = ["Arrival", "Explainer", "Explanation", "Step"]
+
+
+class Step(NamedTuple):
+    """What one route did, or the handlers of one logger, which are a route at it.
+
+    Attributes:
+        label: the route's name, ``routes[2]``, ``loggers.app`` or ``root``.
+        place: where it stands in the file.
+        matched: whether the record took it.
+        failed: the first condition that did not hold.
+        stopped_by: the earlier route that was the last one, so that it was not tried.
+        conditions: all its conditions, in words.
+        handlers: those it added.
+        repeated: those of its handlers that an earlier route has given the record to.
+        is_last: whether it ended the walk.
+        number: which of the routes it is, from 0; None: the handlers of a logger.
+    """
+
+    label: str
+    place: Span | None
+    matched: bool
+    failed: str | None
+    stopped_by: str | None
+    conditions: tuple[str, ...]
+    handlers: tuple[str, ...]
+    repeated: tuple[str, ...]
+    is_last: bool
+    number: int | None
+
+
+class Arrival(NamedTuple):
+    """What became of the record at one handler that routes chose.
+
+    Attributes:
+        handler: its name.
+        place: where it is defined.
+        record: as it is behind the handler's filters; None: it got no further.
+        level: the handler's own level, where that kept it out.
+        filter: the filter that dropped it.
+        doubts: what only the live process can tell: foreign filters, chance.
+    """
+
+    handler: str
+    place: Span | None
+    record: logging.LogRecord | None
+    level: str | None = None
+    filter: str | None = None
+    doubts: tuple[str, ...] = ()
+
+
+class Explanation:
+    """Where one record goes, and why; its `str` is what `logroute explain` prints.
+
+    Attributes:
+        record: the record, with the file's context on it.
+        level: the level from which its logger makes records.
+        level_origin: the logger that says so; None: stdlib's default.
+        level_place: where the file says so.
+        is_made: whether its logger makes such a record at all.
+        dropped_by: the filter of its logger that drops it.
+        steps: the routes, from top to bottom.
+        stops_at: the logger with ``propagate: false`` that keeps it from the routes.
+        stops_place: where the file says so.
+        is_unmatched: no route wants it.
+        arrivals: the handlers that routes chose, in order.
+        reaches: names of the handlers that get it.
+        to_stderr: nobody gets it, and its message is shown on stderr.
+    """
+
+    def __init__(self, explainer: "Explainer", record: logging.LogRecord) -> None:
+        """Start with a record of which nothing is known."""
+        self._explainer = explainer
+        self.record = record
+        self.level = 0
+        self.level_origin: str | None = None
+        self.level_place: Span | None = None
+        self.is_made = True
+        self.dropped_by: str | None = None
+        self.doubts: tuple[str, ...] = ()
+        self.steps: tuple[Step, ...] = ()
+        self.stops_at: str | None = None
+        self.stops_place: Span | None = None
+        self.is_unmatched = False
+        self.arrivals: tuple[Arrival, ...] = ()
+        self.reaches: tuple[str, ...] = ()
+        self.to_stderr = False
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether nobody gets the record, not even stderr."""
+        return not self.reaches and not self.to_stderr
+
+    @property
+    def unmatched(self) -> tuple[str, ...] | None:
+        """Where the file sends records that no route wants; None: it does not say."""
+        return self._explainer.config.unmatched
+
+    def level_name(self, number: int) -> str:
+        """Return the name of a level, custom ones included."""
+        return self._explainer.levels.name(number)
+
+    def output(self, handler: str) -> str:
+        """Return what `handler` writes of the record, without the line end.
+
+        Raises:
+            LookupError: the record does not reach `handler`.
+            UnknownOutputError: the text cannot be told without importing something.
+        """
+        for arrival in self.arrivals:
+            if arrival.handler == handler and arrival.record is not None:
+                return self._explainer.output(handler, arrival.record)
+        raise LookupError(f"the record does not reach `{handler}`")
+
+    def output_of(self, handler: str, record: logging.LogRecord) -> str:
+        """Return what `handler` would write of another `record`; see `output`."""
+        return self._explainer.output(handler, record)
+
+    def __str__(self) -> str:
+        """Return the explanation as `logroute explain` prints it."""
+        from logroute.app.narration import narrate
+
+        return "\n".join(narrate(self))
+
+
+class Explainer:
+    """Explains records by one config."""
+
+    def __init__(self, loaded: Loaded, *, imports: bool = False) -> None:
+        """Ask the config in `loaded`.
+
+        Args:
+            loaded: what loading found.
+            imports: whether filters and formatters that the file names are imported.
+
+        Raises:
+            ConfigError: the config cannot be used.
+        """
+        if loaded.config is None or loaded.node is None:
+            raise ConfigError(loaded.diagnostics)
+        self.config = loaded.config
+        self.node = loaded.node
+        self.levels = Levels(loaded.config.levels)
+        self.table = route_table(loaded.config, self.levels)
+        self._imports = imports
+        self._parts: ForeignParts | None = None
+        self._places = _route_places(self)
+        #: Filters by name; some remember what they have seen.
+        self.live: dict[str, Callable[[Any], Any] | None] = {}
+        self.keeps_filters = False
+
+    # -- asking
+
+    def record(self, spec: RecordSpec) -> logging.LogRecord:
+        """Return the record that `spec` describes; see `make_record` for what is raised."""
+        return make_record(spec, self.levels)
+
+    def explain(self, record: logging.LogRecord) -> Explanation:
+        """Return where `record` goes, and why."""
+        if not self.keeps_filters:
+            self.live.clear()
+        told = Explanation(self, copy_of(record))
+        self._explain_level(told)
+        passed, told.dropped_by, told.doubts = self.run_filters(
+            self.logger_filters(record.name), told.record
+        )
+        if passed is not None:
+            told.record = passed
+        self.add_context(told.record)
+        outcomes = list(self.table.explain(told.record))
+        told.steps = self._steps(outcomes, told.record.levelno)
+        self._explain_propagation(told)
+        self._explain_arrivals(told)
+        return told
+
+    def output(self, handler: str, record: logging.LogRecord) -> str:
+        """Return what `handler` writes of `record`; see `Explanation.output`."""
+        load = self._import_formatter if self._imports else None
+        return output_of(self.config, handler, record, load)
+
+    def place_of(self, *paths: Sequence[str | int], key: bool = False) -> Span | None:
+        """Return the place of the first of `paths` that the file has, or of its key."""
+        for path in paths:
+            node = self.node.at(path)
+            if node is not None:
+                parent = self.node.at(path[:-1]) if key else None
+                return parent.keys[str(path[-1])] if parent is not None else node.span
+        return None
+
+    # -- the parts of an answer
+
+    def _explain_level(self, told: Explanation) -> None:
+        number, origin = effective_level(self.config, self.levels, told.record.name)
+        told.level, told.level_origin = number, origin
+        told.is_made = told.record.levelno >= number
+        names = ("", "root") if origin == "root" else (origin,) if origin else ()
+        paths: list[tuple[str, ...]] = [("root", "level"), ("root",)] if origin == "root" else []
+        for name in names:
+            paths += [("loggers", name, "level"), ("loggers", name)]
+        told.level_place = self.place_of(*paths)
+
+    def logger_filters(self, logger: str) -> tuple[str, ...]:
+        """Return the filters of the logger that makes the record: those above do not run."""
+        if logger == "root":
+            return self.config.root.filters if self.config.root is not None else ()
+        spec = self.config.loggers.get(logger)
+        return spec.filters if spec is not None else ()
+
+    def add_context(self, record: logging.LogRecord) -> None:
+        """Put the file's context on `record`, as the dispatcher does."""
+        for name, value in self.config.context.items():
+            record.__dict__.setdefault(name, value)
+
+    def _steps(self, outcomes: Iterable[Outcome], levelno: int) -> tuple[Step, ...]:
+        steps = []
+        for outcome in outcomes:
+            route = outcome.route
+            number, place = self._places.get(id(route), (None, None))
+            if number is None:
+                place = self._attachment_place(route)
+            repeated = [name for name in dict.fromkeys(route.to) if name not in outcome.handlers]
+            steps.append(
+                Step(
+                    label=route.label,
+                    place=place,
+                    matched=outcome.matched,
+                    failed=outcome.failed,
+                    stopped_by=outcome.stopped_by,
+                    conditions=tuple(c.label for c in route.matcher.conditions),
+                    handlers=outcome.handlers,
+                    repeated=tuple(repeated) if outcome.matched else (),
+                    is_last=outcome.matched and route.ends(levelno),
+                    number=number,
+                )
+            )
+        return tuple(steps)
+
+    def _attachment_place(self, route: Route) -> Span | None:
+        """Return where the handlers of a logger are named."""
+        if route.label != "root":
+            return self.place_of(("loggers", route.label.removeprefix("loggers."), "handlers"))
+        owners: tuple[tuple[str, ...], ...] = (("root",), ("loggers", ""), ("loggers", "root"))
+        return self.place_of(*((*owner, "handlers") for owner in owners))
+
+    def _explain_propagation(self, told: Explanation) -> None:
+        name = told.record.name if told.record.name != "root" else ""
+        while name:
+            at = self.table.attachments.get(name)
+            if at is not None and not at.propagate:
+                told.stops_at = name
+                told.stops_place = self.place_of(("loggers", name, "propagate"))
+                return
+            name = name.rpartition(".")[0]
+
+    def _explain_arrivals(self, told: Explanation) -> None:
+        record = told.record
+        plan = self.table.plan(record.name, record.levelno)
+        picked = plan.pick(record)
+        told.is_unmatched = picked is None
+        reached = plan.leftover if picked is None else picked
+        chosen = dict.fromkeys(name for step in told.steps for name in step.handlers)
+        if picked is None and told.stops_at is None:
+            chosen = dict.fromkeys(self.table.leftover)
+        told.arrivals = tuple(self._arrive(name, record, name in reached) for name in chosen)
+        if told.is_made and told.dropped_by is None:
+            told.reaches = tuple(a.handler for a in told.arrivals if a.record is not None)
+            is_quiet = self.config.unmatched is not None and told.stops_at is None
+            told.to_stderr = (
+                told.is_unmatched and not is_quiet and record.levelno >= logging.WARNING
+            )
+
+    def _arrive(self, name: str, record: logging.LogRecord, is_reached: bool) -> Arrival:
+        place = self.place_of(("handlers", name), key=True)
+        if not is_reached:
+            level = self.levels.name(self.table.handler_levels[name])
+            return Arrival(name, place, None, level=level)
+        passed, dropped_by, doubts = self.run_filters(self.filters_of(name), record)
+        return Arrival(name, place, passed, None, dropped_by, doubts)
+
+    def filters_of(self, handler: str) -> tuple[str, ...]:
+        """Return a handler's filters in the order they run: others' in the caller, then ours."""
+        names = self.config.handlers[handler].filters
+        known = self.config.filters
+        return tuple(sorted(names, key=lambda name: not isinstance(known.get(name), Foreign)))
+
+    # -- filters
+
+    def run_filters(
+        self, names: Sequence[str], record: logging.LogRecord
+    ) -> tuple[logging.LogRecord | None, str | None, tuple[str, ...]]:
+        """Return the record behind the filters, or who dropped it, and what is not known."""
+        doubts: list[str] = []
+        for name in names:
+            if name not in self.live:
+                self.live[name] = self._live_filter(name)
+            filter = self.live[name]
+            if filter is None:
+                doubts.append(f"its filter `{name}` names code that is not imported")
+                continue
+            chance = self._chance(name, record)
+            if chance is not None:
+                doubts.append(f"its filter `{name}` lets {chance:.0%} of such records pass")
+                continue
+            try:
+                passed = filter(record)
+            except Exception as fault:  # as in the live process: others' let pass, ours drop
+                if not isinstance(self.config.filters.get(name), Foreign):
+                    return None, name, tuple(doubts)
+                doubts.append(f"its filter `{name}` raises {type(fault).__name__}: {fault}")
+                continue
+            if not passed:
+                return None, name, tuple(doubts)
+            if isinstance(passed, logging.LogRecord):
+                record = passed
+        return record, None, tuple(doubts)
+
+    def _live_filter(self, name: str) -> Callable[[Any], Any] | None:
+        """Return a filter as a callable, None where it names code of somebody else."""
+        spec = self.config.filters.get(name)
+        if spec is not None and not isinstance(spec, Foreign):
+            return spec.filter()
+        if spec is not None and "()" not in spec.entry:
+            return logging.Filter(str(spec.entry.get("name") or "")).filter
+        if not self._imports:
+            return None
+        live: Any = name if spec is None else self._foreign.filter(name, spec.entry)
+        call: Callable[[Any], Any] = live.filter if hasattr(live, "filter") else live
+        return call
+
+    def _chance(self, name: str, record: logging.LogRecord) -> float | None:
+        """Return the part of such records that a `sample` lets pass, None where that is sure."""
+        rate: object = getattr(self.config.filters.get(name), "rate", None)
+        if not isinstance(rate, int | float) or not 0 < rate < 1 or self.keeps_filters:
+            return None
+        keep: Any = getattr(self.config.filters[name], "keep_level", None)
+        return None if keep is None or record.levelno >= self.levels.number(keep) else rate
+
+    @property
+    def _foreign(self) -> "ForeignParts":
+        if self._parts is None:
+            from logroute.app.foreign import ForeignParts
+
+            self._parts = ForeignParts(self.node, "any")
+        return self._parts
+
+    def _import_formatter(self, name: str) -> logging.Formatter:
+        spec = self.config.formatters[name]
+        assert isinstance(spec, Foreign)
+        return self._foreign.formatter(name, spec.entry)
+
+
+def _route_places(explainer: Explainer) -> dict[int, tuple[int, Span | None]]:
+    """Return index and place of each top-level route, by its id: labels may repeat."""
+    return {
+        id(route): (index, explainer.place_of(("routes", index)))
+        for index, route in enumerate(explainer.table.routes)
+    }
