@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from logroute.cli import fixing
 from logroute.cli.files import STDIN, Way, check_file, wants_color
@@ -15,6 +16,9 @@ from logroute.cli.find import Found, drop_included, find_files
 from logroute.cli.output import encoding_of_stdout, say, write
 from logroute.cli.report import FileReport, Report
 from logroute.cli.select import Selection, UsageError
+
+if TYPE_CHECKING:
+    from logroute.config.rules.rule import Rule
 
 __all__ = ["FORMATS", "add_arguments", "on_usage_error", "print_report", "run", "way_of"]
 
@@ -59,6 +63,23 @@ def _add_reading(group: "argparse._ArgumentGroup") -> None:
         action="store_true",
         help="leave the environment out; the value of a variable may be anything",
     )
+    group.add_argument(
+        "--host",
+        action="store_true",
+        help="look at this host, too: directories, permissions, free space, certificates",
+    )
+    group.add_argument(
+        "--probe",
+        action="store_true",
+        help="connect to each destination, too; no record, login or request is sent",
+    )
+    group.add_argument(
+        "--probe-timeout",
+        type=_seconds,
+        default=5.0,
+        metavar="S",
+        help="longest wait for a destination (default 5)",
+    )
 
 
 def _add_choice(group: "argparse._ArgumentGroup") -> None:
@@ -99,6 +120,16 @@ def _add_output(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--color", choices=("auto", "always", "never"), default="auto")
 
 
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 3600:
+        raise argparse.ArgumentTypeError(f"`{text}` is no number of seconds")
+    return value
+
+
 def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"`{text}` is not a whole number from 0")
@@ -119,7 +150,7 @@ def run(options: argparse.Namespace) -> int:
 
         return watch(lambda: _inspect(options, way)[1], lambda: _find(options).names)
     if options.fix or options.diff:
-        code, goes_on = fixing.run(options, way, _find(options))
+        code, goes_on = fixing.run(options, way._replace(also=()), _find(options))
         return max(code, _inspect(options, way)[0]) if goes_on else code
     return _inspect(options, way)[0]
 
@@ -146,7 +177,22 @@ def way_of(options: argparse.Namespace) -> Way:
         environ=environ,
         needs_environment=not options.no_env,
         stdin_name=options.stdin_filename or STDIN,
+        also=_further_rules(options),
     )
+
+
+def _further_rules(options: argparse.Namespace) -> "tuple[Rule, ...]":
+    """Return the rules that look at more than the text, where they are asked for."""
+    rules: tuple[Rule, ...] = ()
+    if options.host:
+        from logroute.config.rules.host import HOST
+
+        rules += HOST
+    if options.probe:
+        from logroute.config.rules.probes import probes
+
+        rules += probes(options.probe_timeout)
+    return rules
 
 
 def _find(options: argparse.Namespace) -> Found:

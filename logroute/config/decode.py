@@ -279,9 +279,10 @@ class Walk:
         if not is_marked(family, entry):
             self.stdlib_keys(family, entry, path)
             return self.foreign(family, node, path)
-        spec = FAMILIES[family].get("text")  # what a mark other than `type` means
         if "type" in entry:
             spec = self.kind(family, entry["type"], path)
+        else:
+            spec = FAMILIES[family].get("text")  # what another mark means
         if spec is None:
             return Foreign(entry=EMPTY)
         made: Spec = spec(**self.fields(spec, entry, path, frozenset({"type"})))

@@ -8,6 +8,7 @@ import threading
 from typing import NamedTuple
 
 import trustme
+from cli_kit import logroute
 
 from logroute.config.load import load
 from logroute.config.rules import host
@@ -198,3 +199,20 @@ def test_silent_server_is_told_in_time():
         mail = f"{{type: email, host: 127.0.0.1, port: {port}, from: a@b.c, to: d@e.f}}"
         ((code, severity, message),) = probed(mail, 0.2)
     assert (code, severity) == ("LR613", Severity.ERROR) and "no answer" in message
+
+
+def test_command_looks_only_when_asked(tmp_path):
+    """`check` alone says nothing of this host; --host and --probe tell what is wrong there."""
+    port = free_port()
+    (tmp_path / "a.yaml").write_text(
+        "version: 1\nhandlers:\n"
+        f"  log: {{type: file, path: {tmp_path}}}\n"
+        f"  tcp: {{type: socket, address: '127.0.0.1:{port}'}}\n"
+        "root: {level: INFO}\nroutes: [{to: [log, tcp]}]\n"
+    )
+    assert logroute("check", "a.yaml", cwd=tmp_path)[0] == 0
+    code, out, err = logroute("check", "--host", "a.yaml", cwd=tmp_path)
+    assert (code, err) == (1, "") and "LR503" in out and "LR613" not in out
+    code, out, err = logroute("check", "--probe", "--probe-timeout", "2", "a.yaml", cwd=tmp_path)
+    assert (code, err) == (1, "") and "LR613" in out and "LR503" not in out
+    assert logroute("check", "--probe", "--probe-timeout", "soon", "a.yaml", cwd=tmp_path)[0] == 2
