@@ -20,7 +20,7 @@ demo: $(VENV)/.demo  ## records of every level through real servers
 	$(BIN)/logroute demo
 
 test: $(VENV)/.dev  ## the test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -139,11 +139,16 @@ def unused(family: str) -> Callable[[Data], Spots]:
 
 
 def repeated(data: Data) -> Spots:
-    """Yield handlers on a logger and, by way of propagation, on one above it, too."""
+    """Yield handlers on a logger and, by way of propagation, on one above it, too.
+
+    Where a text or a misspelt key is why it propagates, that mistake is told instead.
+    """
     table = loggers(data)
     for name, entry in table.items():
         above = name
-        while above and table.get(above, {}).get("propagate", True):
+        while above and table.get(above, {}).get("propagate", True) is True:
+            if any(key.startswith("prop") and key != "propagate" for key in table.get(above, {})):
+                break
             above = next(parents(above))
             for handler in set(names(entry, "handlers")) & set(
                 names(table.get(above, {}), "handlers")

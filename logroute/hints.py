@@ -10,7 +10,7 @@ from itertools import islice
 __all__ = ["LEVEL_SYNONYMS", "OPTION_SYNONYMS", "distance", "nearest", "suggest"]
 
 # each name that is compared costs microseconds, and a hostile file has thousands
-_MOST_NAMES = 500
+_MOST_NAMES = 200
 
 LEVEL_SYNONYMS: Mapping[str, str] = {
     "err": "ERROR",
@@ -64,6 +64,14 @@ OPTION_SYNONYMS: Mapping[str, str] = {
     "ssl": "tls",
     "verify_ssl": "verify",
     "token": "bearer",
+    "key": "key_file",
+    "keyfile": "key_file",
+    "cert": "cert_file",
+    "certfile": "cert_file",
+    "ca": "ca_file",
+    "cacert": "ca_file",
+    "ca_certs": "ca_file",
+    "msg": "message",
     "propogate": "propagate",
     "formater": "formatter",
     "lvel": "level",
@@ -78,7 +86,7 @@ def nearest(
     word: str, candidates: Iterable[str], synonyms: Mapping[str, str] | None = None
 ) -> str | None:
     """Return the candidate that `word` was most likely meant to be, or None."""
-    if len(word) > 100:  # no name of anything, and slow to compare
+    if not word or len(word) > 100:  # no name of anything, or slow to compare
         return None
     names = [name for name in islice(candidates, _MOST_NAMES) if name != word]
     meant = (synonyms or {}).get(word.casefold())
@@ -88,9 +96,14 @@ def nearest(
     if _fold(word) in folded:
         return folded[_fold(word)]
     limit = max(1, len(word) // 3)
-    scored = sorted((distance(_fold(word), key, limit), name) for key, name in folded.items())
-    if scored and scored[0][0] <= limit:
-        return scored[0][1]
+    near: list[tuple[int, str]] = []
+    for key, name in folded.items():
+        far = distance(_fold(word), key, limit)
+        if far <= limit:
+            near.append((far, name))
+            limit = far  # nobody asks for what is farther
+    if near:
+        return min(near)[1]
     import difflib  # only on the error path
 
     close = difflib.get_close_matches(_fold(word), folded, n=1, cutoff=0.75)

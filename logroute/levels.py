@@ -19,7 +19,9 @@ HIGHEST = 1 << 31
 # among more names none is likelier than all others
 _MOST_NAMES = 100
 
+_DASHED = lazy_pattern(r"(\w+) *(?:-|to) *(\w+)")
 _COMPARISON = lazy_pattern(r"(<=|>=|==|=|<|>)\s*(.+)")
+_SIGNS = frozenset("<>=")
 
 
 class LevelSet:
@@ -118,8 +120,13 @@ class Levels:
             if bounds[0] > bounds[1]:
                 raise ValueError(f"`{text}` holds no level", f"write `{high}..{low}`")
             return bounds
-        if found := _COMPARISON.fullmatch(text):
+        if text[:1] in _SIGNS and (found := _COMPARISON.fullmatch(text)):
             return _compare(found[1], self.number(found[2]))
+        if found := _DASHED.fullmatch(text):
+            ends = [name for name in found.groups() if name.upper() in self._by_name]
+            if len(ends) == 2 and text.upper() not in self._by_name:
+                low, high = sorted(ends, key=self.number)
+                raise ValueError(f"`{text[:80]}` is not a level name", f"write `{low}..{high}`")
         return (self.number(text), HIGHEST)
 
     def describe(self, levels: LevelSet) -> str:

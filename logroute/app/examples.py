@@ -216,8 +216,11 @@ def describe(verdict: Verdict, *, is_colored: bool = False) -> list[str]:
 
 
 def _described(failure: Failure, is_colored: bool) -> Iterator[str]:
-    head = f"\x1b[31m{failure.place}\x1b[0m" if is_colored else str(failure.place)
-    yield f"{head}: `{failure.key}`: {failure.message}"
+    from logroute.app.narration import printable
+
+    place = printable(str(failure.place))
+    head = f"\x1b[31m{place}\x1b[0m" if is_colored else place
+    yield f"{head}: `{printable(failure.key)}`: {printable(failure.message)}"
     rows: Mapping[str, Any] = {
         "expected": failure.expected,
         "got": failure.got,
@@ -228,11 +231,11 @@ def _described(failure: Failure, is_colored: bool) -> Iterator[str]:
         rows = {"excluded" if name == "expected" else name: row for name, row in rows.items()}
     for name, value in rows.items():
         if isinstance(value, tuple):
-            yield f"  {name + ':':<11} {', '.join(value) or 'nothing'}"
+            yield f"  {name + ':':<11} {printable(', '.join(value)) or 'nothing'}"
         elif value is not None and "\n" in value:
             yield f"  {name}:"
-            yield from (f"  | {line}" for line in value.splitlines())
+            yield from (f"  | {printable(line)}" for line in value.splitlines())
         elif value is not None:
-            yield f"  {name + ':':<11} {value}"
+            yield f"  {name + ':':<11} {printable(value)}"
     if failure.help:
         yield f"  help: {failure.help}"

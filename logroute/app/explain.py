@@ -17,12 +17,17 @@ from logroute.diagnostics import Span
 from logroute.errors import ConfigError
 from logroute.levels import Levels
 from logroute.records import copy_of
-from logroute.routing import Outcome, Route
+from logroute.routing import Outcome, Plan, Route
 
 if TYPE_CHECKING:
     from logroute.app.foreign import ForeignParts
 
-__all__ = ["Arrival", "Explainer", "Explanation", "Step"]
+__all__ = ["Arrival", "Explainer", "Explanation", "Gates", "Step"]
+
+
+#: Which of others' filters keeps a record from a handler, and what is not known.
+Gate = tuple[str | None, tuple[str, ...]]
+Gates = dict[str, Gate]
 
 
 class Step(NamedTuple):
@@ -190,11 +195,13 @@ class Explainer:
         )
         if passed is not None:
             told.record = passed
+        plan = self.table.plan(told.record.name, told.record.levelno)
+        told.record, gates = self.run_gates(plan, told.record)
         self.add_context(told.record)
         outcomes = list(self.table.explain(told.record))
         told.steps = self._steps(outcomes, told.record.levelno)
         self._explain_propagation(told)
-        self._explain_arrivals(told)
+        self._explain_arrivals(told, plan, gates)
         return told
 
     def output(self, handler: str, record: logging.LogRecord) -> str:
@@ -276,16 +283,17 @@ class Explainer:
                 return
             name = name.rpartition(".")[0]
 
-    def _explain_arrivals(self, told: Explanation) -> None:
+    def _explain_arrivals(self, told: Explanation, plan: Plan, gates: Gates) -> None:
         record = told.record
-        plan = self.table.plan(record.name, record.levelno)
         picked = plan.pick(record)
         told.is_unmatched = picked is None
         reached = plan.leftover if picked is None else picked
         chosen = dict.fromkeys(name for step in told.steps for name in step.handlers)
         if picked is None and told.stops_at is None:
             chosen = dict.fromkeys(self.table.leftover)
-        told.arrivals = tuple(self._arrive(name, record, name in reached) for name in chosen)
+        told.arrivals = tuple(
+            self._arrive(name, record, gates.get(name), name in reached) for name in chosen
+        )
         if told.is_made and told.dropped_by is None:
             told.reaches = tuple(a.handler for a in told.arrivals if a.record is not None)
             is_quiet = self.config.unmatched is not None and told.stops_at is None
@@ -293,19 +301,54 @@ class Explainer:
                 told.is_unmatched and not is_quiet and record.levelno >= logging.WARNING
             )
 
-    def _arrive(self, name: str, record: logging.LogRecord, is_reached: bool) -> Arrival:
+    def _arrive(
+        self, name: str, record: logging.LogRecord, gate: Gate | None, is_reached: bool
+    ) -> Arrival:
         place = self.place_of(("handlers", name), key=True)
         if not is_reached:
             level = self.levels.name(self.table.handler_levels[name])
             return Arrival(name, place, None, level=level)
-        passed, dropped_by, doubts = self.run_filters(self.filters_of(name), record)
-        return Arrival(name, place, passed, None, dropped_by, doubts)
+        stopped_by, doubts = gate or (None, ())
+        if stopped_by is not None:
+            return Arrival(name, place, None, None, stopped_by, doubts)
+        passed, dropped_by, more = self.run_filters(self.own_filters_of(name), record)
+        return Arrival(name, place, passed, None, dropped_by, doubts + more)
 
     def filters_of(self, handler: str) -> tuple[str, ...]:
         """Return a handler's filters in the order they run: others' in the caller, then ours."""
+        return self._gates_of(handler) + self.own_filters_of(handler)
+
+    def own_filters_of(self, handler: str) -> tuple[str, ...]:
+        """Return a handler's filters of our kinds, which run for this handler alone."""
         names = self.config.handlers[handler].filters
-        known = self.config.filters
-        return tuple(sorted(names, key=lambda name: not isinstance(known.get(name), Foreign)))
+        return tuple(name for name in names if not self._is_foreign(name))
+
+    def _gates_of(self, handler: str) -> tuple[str, ...]:
+        names = self.config.handlers[handler].filters
+        return tuple(name for name in names if self._is_foreign(name))
+
+    def _is_foreign(self, filter: str) -> bool:
+        """Return whether a filter is somebody else's; objects of a dict have no spec."""
+        spec = self.config.filters.get(filter)
+        return spec is None or isinstance(spec, Foreign)
+
+    def run_gates(self, plan: Plan, record: logging.LogRecord) -> tuple[logging.LogRecord, Gates]:
+        """Run others' filters of every handler that may get the record, as the caller does.
+
+        They run before the routes are asked, and what they change is there for all.
+        """
+        picked = None if plan.by_content else plan.pick(None)
+        names = plan.leftover if picked is None else picked
+        if plan.by_content:
+            names = plan.possible + plan.leftover
+        gates: Gates = {}
+        for name in dict.fromkeys(names):
+            filters = self._gates_of(name)
+            if filters:
+                passed, dropped_by, doubts = self.run_filters(filters, record)
+                record = passed if passed is not None else record
+                gates[name] = (dropped_by, doubts)
+        return record, gates
 
     # -- filters
 

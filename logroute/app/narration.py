@@ -6,7 +6,7 @@ from logroute.app.explain import Explanation, Step
 from logroute.diagnostics import Span
 from logroute.records import message_of
 
-__all__ = ["narrate"]
+__all__ = ["narrate", "printable"]
 
 _LONGEST = 200
 
@@ -18,9 +18,11 @@ def narrate(told: Explanation, *, is_colored: bool = False) -> list[str]:
         lines.append(f"dropped by the logger's filter `{told.dropped_by}`")
     lines += [f"perhaps dropped: {doubt}" for doubt in told.doubts]
     width = max([len(step.label) for step in told.steps], default=0)
+    matched = set()
     for step in told.steps:
-        line = _step(step, width)
-        lines.append(f"\x1b[32m{line}\x1b[0m" if is_colored and step.matched else line)
+        if step.matched:
+            matched.add(len(lines))
+        lines.append(_step(step, width))
     if told.stops_at is not None:
         place = _place(told.stops_place)
         lines.append(
@@ -30,7 +32,17 @@ def narrate(told: Explanation, *, is_colored: bool = False) -> list[str]:
     if told.is_unmatched:
         lines.append(_unmatched(told))
     lines.append(f"reaches: {', '.join(told.reaches) or 'nothing'}")
+    lines = [printable(line) for line in lines]
+    if is_colored:
+        lines = [f"\x1b[32m{x}\x1b[0m" if i in matched else x for i, x in enumerate(lines)]
     return lines
+
+
+def printable(text: str) -> str:
+    """Return `text` without what a terminal obeys: names and patterns may hold anything."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 def _record(told: Explanation) -> str:

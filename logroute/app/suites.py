@@ -5,6 +5,7 @@ Nothing is opened but these files and their includes.
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -13,13 +14,15 @@ from logroute.app.explain import Explainer
 from logroute.config import decode
 from logroute.config.findings import View, tell
 from logroute.config.load import Loaded, load
-from logroute.config.model import Config
+from logroute.config.model import Config, ExpectSpec, RecordSpec
 from logroute.config.nodes import Node, shown
 from logroute.config.parse import parse
 from logroute.config.rules import check_rules
 from logroute.config.source import Source, read_path
 from logroute.diagnostics import Diagnostic, Severity, Span, error
 from logroute.hints import suggest
+from logroute.options import options_of
+from logroute.patterns import lazy_pattern
 
 __all__ = [
     "CONFIG_SUFFIXES",
@@ -33,6 +36,15 @@ __all__ = [
 #: The suffixes of configs and of test files.
 CONFIG_SUFFIXES = (".yaml", ".yml", ".json", ".toml")
 _ENDINGS = tuple(f".test{suffix}" for suffix in CONFIG_SUFFIXES)
+# what tests of ours look like in a file that cannot be read
+_LOOKS = tuple(
+    lazy_pattern(pattern, re.MULTILINE)
+    for pattern in (
+        r"^[\"']?tests[\"']?\s*:",
+        r"\brecord[\"']?\s*:\s*(?:\{|#|$)",
+        r"\bexpect[\"']?\s*:\s*(?:\{|#|$)",
+    )
+)
 _KEYS = ("config", "profile", "tests", "version")
 
 
@@ -64,17 +76,26 @@ def is_test_file(path: str) -> bool:
 
 
 def has_tests(path: str) -> bool:
-    """Return whether a file looks like a config or a test file with tests of ours."""
+    """Return whether a file has tests of ours; other tools' files may be called alike."""
     source, _ = read_path(path)
     if source is None or "expect" not in source.text or "record" not in source.text:
         return False
     root = parse(source)[0]
-    if root is None:  # what is wrong with it should be told
-        return is_test_file(path) and "tests" in source.text
+    if root is None:  # what is wrong with it should be told, if it is ours
+        return is_test_file(path) and all(p.search(source.text) for p in _LOOKS)
     tests = root.at(("tests",))
     items = tests.value if tests is not None and isinstance(tests.value, list) else []
-    keys = {key for item in items if isinstance(item.value, dict) for key in item.value}
-    return not keys.isdisjoint(("record", "expect"))
+    return any(_is_ours(item) for item in items)
+
+
+def _is_ours(item: Node) -> bool:
+    """Return whether an item of `tests` has a record or an expectation as we know them."""
+    for key, known in (("record", RecordSpec), ("expect", ExpectSpec)):
+        node = item.at((key,))
+        names = node.value if node is not None and isinstance(node.value, dict) else ()
+        if not options_of(known).keys().isdisjoint(names):
+            return True
+    return False
 
 
 def load_suite(what: str | Source, *, profile: str | None = None, imports: bool = False) -> Suite:
@@ -138,6 +159,7 @@ def _examples(file: str, config: Config, tree: Node) -> tuple[Example, ...]:
         node = tree.at(("tests", index))
         assert node is not None
         name = " ".join((spec.name or f"tests[{index}]").split())
+        name = "".join(char if char.isprintable() else "\ufffd" for char in name)
         seen[name] = seen.get(name, 0) + 1
         if seen[name] > 1:
             name = f"{name} ({seen[name]})"

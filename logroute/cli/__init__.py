@@ -5,11 +5,14 @@ Exit codes: 0 fine, 1 findings, 2 could not be completed.
 
 import argparse
 import contextlib
+import errno
 import importlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
+
+from logroute.collector import relaxed_collector
 
 __all__ = ["main"]
 
@@ -27,6 +30,9 @@ COMMANDS = {
     "rule": "Print the manual page of a rule, or the list of all rules.",
     "schema": "Print the JSON Schema of the config language, for editors.",
 }
+
+# what writing to a full or broken standard output fails with
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
@@ -90,21 +96,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; return its exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        if sys.stdout is None:  # closed: what runs is done and its exit code told all the same
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        if sys.stdin is None:
+            sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
         with contextlib.suppress(AttributeError, OSError):
             sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         name = arguments[0] if arguments else ""
         if name not in COMMANDS:
             return _without_command(arguments)
-        module = importlib.import_module(f"logroute.cli.{name}")
-        code: int = module.run(_parse(name, module, arguments[1:]))
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        with relaxed_collector():
+            module = importlib.import_module(f"logroute.cli.{name}")
+            code: int = module.run(_parse(name, module, arguments[1:]))
+        sys.stdout.flush()
     except BrokenPipeError:  # `| head`: what was read was enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
         return 0
     except KeyboardInterrupt:
         return 130
     except Exception as fault:
+        if isinstance(fault, OSError) and fault.filename is None and fault.errno in _FULL:
+            _drop_stdout()
+            why = (fault.strerror or "no reason").lower()
+            print(f"logroute {name}: cannot write the output: {why}", file=sys.stderr)
+            return 2
         if os.environ.get("LOGROUTE_DEBUG"):
             raise
         what = type(fault).__name__  # not its words: they may hold a secret
@@ -115,6 +130,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     return code
+
+
+def _drop_stdout() -> None:
+    """Send what is left in the buffer nowhere, so that the exit stays quiet."""
+    from logroute.cli.output import drop_stdout
+
+    drop_stdout()
 
 
 def _parse(name: str, module: Any, arguments: Sequence[str]) -> argparse.Namespace:

@@ -59,7 +59,7 @@ def _compare(old: Loaded, new: Loaded, names: list[str], options: argparse.Names
         text = render_json(found, scale, *names)
     else:
         text = render_text(found, scale, is_colored=wants_color(options.color))
-    return write(text, None, 1 if options.exit_code and not found.is_same else 0)
+    return write(text, None, 1 if options.exit_code and not found.is_same else 0, "diff")
 
 
 def _errors(report: FileReport) -> FileReport:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from logroute.app.explain import Arrival, Explainer, Explanation, Step
-from logroute.app.narration import narrate
+from logroute.app.narration import narrate, printable
 from logroute.app.outputs import UnknownOutputError
 from logroute.cli.check import print_report
 from logroute.cli.files import load_one, wants_color
@@ -88,7 +88,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"logroute explain: {fault}", file=sys.stderr)
     except ValueError as fault:
         cure = fault.args[1] if len(fault.args) > 1 else ""
-        print(f"logroute explain: {fault.args[0]}{cure and f'; {cure}'}", file=sys.stderr)
+        words = printable(f"{fault.args[0]}{cure and f'; {cure}'}")
+        print(f"logroute explain: {words}", file=sys.stderr)
     return 2
 
 
@@ -105,10 +106,15 @@ def _explain(options: argparse.Namespace, explainer: Explainer, name: str) -> in
         print("\n".join(narrate(told, is_colored=wants_color(options.color))))
         if options.output:
             for handler, text, why in _outputs(told):
-                print(f"{handler} writes: {text}" if why is None else f"{handler}: {why}")
+                print(_written(handler, text) if why is None else printable(f"{handler}: {why}"))
         if verdict is not None:
-            print("\n".join(verdict.lines()))
+            print("\n".join(map(printable, verdict.lines())))
     return 0 if verdict is None or verdict.is_good else 1
+
+
+def _written(handler: str, text: str | None) -> str:
+    """Return what a handler writes, fit for a terminal; JSON has it as it is."""
+    return "\n".join(printable(line) for line in f"{handler} writes: {text}".split("\n"))
 
 
 class Verdict(NamedTuple):

@@ -217,6 +217,7 @@ def _unasked(way: Way) -> frozenset[str]:
 
 
 def _report(name: str, loaded: Loaded, items: Iterable[Diagnostic]) -> FileReport:
+    source = loaded.source
     return FileReport(
         name=name,
         diagnostics=tuple(items),
@@ -224,6 +225,7 @@ def _report(name: str, loaded: Loaded, items: Iterable[Diagnostic]) -> FileRepor
         summary=_summarize(loaded),
         is_complete=not any(item.code == "LR001" for item in items),
         files=loaded.files,
+        trees={} if source is None or loaded.root is None else {source.name: loaded.root},
     )
 
 

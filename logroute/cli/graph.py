@@ -53,14 +53,14 @@ def run(options: argparse.Namespace) -> int:
     graph = build(loaded, report.name, options.profile)
     module = importlib.import_module(f"logroute.cli.graphs.{format}")
     if format != "tree":
-        return write(module.render(graph), output, 0)
+        return write(module.render(graph), output, 0, "graph")
     is_file = output is not None
     text = module.render(
         graph,
         is_colored=not is_file and wants_color(options.color),
         is_plain=not is_file and not _can_show_lines(),
     )
-    return write(text, output, 0)
+    return write(text, output, 0, "graph")
 
 
 def _format_of(output: str | None) -> str | None:

@@ -4,13 +4,13 @@ import contextlib
 import os
 import sys
 
-__all__ = ["encoding_of_stdout", "say", "write"]
+__all__ = ["drop_stdout", "encoding_of_stdout", "say", "write"]
 
 
-def say(message: str) -> None:
+def say(message: str, command: str = "check") -> None:
     """Tell a person something that is no finding, on standard error."""
     with contextlib.suppress(OSError, AttributeError, ValueError):  # nobody listens
-        print(f"logroute check: {message}", file=sys.stderr, flush=True)
+        print(f"logroute {command}: {message}", file=sys.stderr, flush=True)
 
 
 def encoding_of_stdout() -> str:
@@ -18,7 +18,7 @@ def encoding_of_stdout() -> str:
     return getattr(sys.stdout, "encoding", None) or "utf-8"
 
 
-def write(text: str, path: str | None, code: int) -> int:
+def write(text: str, path: str | None, code: int, command: str = "check") -> int:
     """Write a report; return `code`, or 2 where it could not be written.
 
     Whoever reads no further (`| head`) has read enough.
@@ -31,16 +31,17 @@ def write(text: str, path: str | None, code: int) -> int:
         else:
             _replace(path, text)
     except BrokenPipeError:
-        _drop_stdout()
+        drop_stdout()
     except OSError as fault:
-        say(f"cannot write {path or 'the report'}: {(fault.strerror or 'no reason').lower()}")
+        what = path or ("the report" if command == "check" else "the output")
+        say(f"cannot write {what}: {(fault.strerror or 'no reason').lower()}", command)
         if path is None:
-            _drop_stdout()
+            drop_stdout()
         return 2
     return code
 
 
-def _drop_stdout() -> None:
+def drop_stdout() -> None:
     """Send what is left in the buffer nowhere, so that the exit stays quiet."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from logroute.app.narration import printable
 from logroute.cli.check import print_report
 from logroute.cli.files import load_one, wants_color
 from logroute.config.load import Loaded, load
@@ -58,15 +59,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--level", default="ERROR", help="level of the record (default: ERROR)")
     parser.add_argument("--message", help="text of the record, behind the mark")
     parser.add_argument(
-        "--timeout", type=float, default=15.0, metavar="S", help="longest wait in all (default: 15)"
+        "--timeout",
+        type=_seconds,
+        default=15.0,
+        metavar="S",
+        help="longest wait in all (default: 15)",
     )
     parser.add_argument("--profile", help="which of the file's profiles to lay over it")
     parser.add_argument("--format", choices=["text", "json"], default="text")
     parser.add_argument("--color", choices=["auto", "always", "never"], default="auto")
 
 
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"`{text}` is no number of seconds from 0 to 3600")
+    return seconds
+
+
 def run(options: argparse.Namespace) -> int:
     """Send the records; 0 where all arrived, 1 where one did not, 2 without a config."""
+    if options.file == "-":
+        print("logroute probe: name a config file; standard input is not probed", file=sys.stderr)
+        return 2
     loaded = load(options.file, profile=options.profile)
     if loaded.config is None or loaded.node is None:
         print_report(load_one(options.file, options.profile)[1], "text", options.color)
@@ -163,7 +181,8 @@ def _result(name: str, config: Config, ledger: Mapping[str, Any], error: str | N
         return Result(name, place, "delivered", said)
     if ledger["filtered"]:
         return Result(name, place, "filtered", f"by filter {', '.join(ledger['filtered'])}")
-    said = error or f"not delivered: {', '.join(ledger['dropped']) or 'no answer in time'}"
+    lost = [why for why in ledger["dropped"] if why != "shutdown"]  # then the time was up
+    said = error or (f"not delivered: {', '.join(lost)}" if lost else "no answer in time")
     return Result(name, place, "failed", said.removesuffix(" (will be tried again)"))
 
 
@@ -187,7 +206,7 @@ def _print(results: Sequence[Result], mark: str, is_colored: bool) -> None:
         word = f"{result.outcome:<9}"
         if is_colored:
             word = f"\x1b[{_WORDS[result.outcome]}m{word}\x1b[0m"
-        line = f"{word}  {result.handler:<{width}}  {result.place:<{places}}  {result.said}"
-        print(line.rstrip())
+        rest = f"  {result.handler:<{width}}  {result.place:<{places}}  {result.said}"
+        print(word + printable(rest).rstrip())
     count = sum(result.outcome == "delivered" for result in results)
     print(f'{count} of {len(results)} delivered; look there for "{mark}"')

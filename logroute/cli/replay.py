@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from logroute.app.explain import Explainer
+from logroute.app.explain import Explainer, Gates
 from logroute.app.specimen import exception_class, parse_time, set_time
 from logroute.cli.loglines import Entry
 from logroute.config.flow import effective_level
@@ -30,6 +30,7 @@ NOWHERE = {
 }
 #: Most pairs of logger and level that are remembered at a time.
 _MOST_WAYS = 100_000
+_NO_GATES: Gates = {}
 
 
 class Tally:
@@ -139,7 +140,7 @@ class Replay:
         for (logger, _), way in self._ways.items():
             if way.counts[0]:
                 record = logging.LogRecord(logger, way.levelno, "", 0, "", None, None)
-                self._settle(way, record, *way.counts)
+                self._settle(way, record, way.counts[0], way.counts[1])
                 way.counts[:] = [0, 0]
 
     def _record(self, way: _Way, entry: Entry) -> logging.LogRecord:
@@ -165,10 +166,18 @@ class Replay:
         if passed is None or dropped_by is not None:
             self.nowhere["logger_filter"] += 1
             return
+        passed, gates = explainer.run_gates(way.plan, passed)
         explainer.add_context(passed)
-        self._settle(way, passed, 1, size)
+        self._settle(way, passed, 1, size, gates)
 
-    def _settle(self, way: _Way, record: logging.LogRecord, records: int, size: int) -> None:
+    def _settle(
+        self,
+        way: _Way,
+        record: logging.LogRecord,
+        records: int,
+        size: int,
+        gates: Gates = _NO_GATES,
+    ) -> None:
         """Count `records` records that all go the way of `record`."""
         explainer = self._explainer
         if not way.is_made:
@@ -177,8 +186,12 @@ class Replay:
         picked = way.plan.pick(record)
         arrived = False
         for name in way.plan.leftover if picked is None else picked:
-            filters = explainer.filters_of(name)
-            passed, dropped_by, doubts = explainer.run_filters(filters, record)
+            stopped_by, doubts = gates.get(name, (None, ()))
+            passed, dropped_by = None, stopped_by
+            if stopped_by is None:
+                own = explainer.own_filters_of(name)
+                passed, dropped_by, more = explainer.run_filters(own, record)
+                doubts += more
             self.doubts.update(f"handler `{name}`: {doubt}" for doubt in doubts)
             if passed is None:
                 self.handlers[name].filtered[dropped_by or ""] += records

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from logroute.app.explain import Explainer
+from logroute.app.narration import printable
 from logroute.cli.loglines import LogReader, is_log_level
 from logroute.cli.replay import NOWHERE, Replay, Tally
 
@@ -60,7 +61,7 @@ def to_text(explainer: Explainer, counted: Replay, reader: LogReader, _name: str
         if counted.nowhere[reason]:
             lines.append(f"{counted.nowhere[reason]:,} {words}")
     lines += [f"not known: {doubt}" for doubt in sorted(counted.doubts)]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(printable, lines)) + "\n"
 
 
 def _table(explainer: Explainer, counted: Replay) -> list[str]:

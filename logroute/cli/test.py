@@ -18,6 +18,7 @@ from logroute.app.suites import (
 from logroute.cli.coverage import measure
 from logroute.cli.files import read_one, wants_color
 from logroute.cli.keywords import parse_keywords
+from logroute.cli.output import write
 from logroute.cli.verdicts import Results, text
 from logroute.config.source import Source
 
@@ -65,12 +66,12 @@ def run(options: argparse.Namespace) -> int:
         print(f"logroute test: {fault}", file=sys.stderr)
         return 2
     results = _run(files, options, selects)
-    sys.stdout.write(_rendered(results, options))
+    code = write(_rendered(results, options), None, results.exit_code, "test")
     if not results.verdicts and not results.diagnostics:
         print(f"logroute test: {_nothing(results)}", file=sys.stderr)
     elif results.is_low:
         print(f"logroute test: less than {results.least:g}% is covered", file=sys.stderr)
-    return results.exit_code
+    return code
 
 
 def _rendered(results: Results, options: argparse.Namespace) -> str:
@@ -171,5 +172,6 @@ def _in_folder(folder: str) -> Iterator[str]:
     for here, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "node_modules")))
         for name in sorted(names):
-            if is_test_file(name):
-                yield os.path.normpath(os.path.join(here, name))
+            path = os.path.normpath(os.path.join(here, name))
+            if is_test_file(name) and has_tests(path):
+                yield path

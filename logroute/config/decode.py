@@ -24,6 +24,7 @@ from logroute.config.model import (
 )
 from logroute.config.nodes import Node
 from logroute.config.readers import BAD, Path, Problem, Site, read_value, stand_in, typed
+from logroute.hints import nearest
 from logroute.kinds import KindTable
 from logroute.options import EMPTY, Option, Spec, options_of
 from logroute.shapes import Flag
@@ -209,8 +210,7 @@ class Walk:
             if option is not None:
                 self.option(option, node, (*path, key), values)
                 continue
-            meant = options.get(key.partition(":")[0])  # `{password:x}` is one key
-            if meant is not None and meant.secret:
+            if key not in skip and _is_meant_as_secret(key, options):
                 self.secrets.add((*path, key))
             if key not in skip:
                 code = "LR901" if spec.lenient else "LR101"
@@ -321,6 +321,13 @@ class Walk:
             message = "`type` contradicts `class` or `()`"
             self.fault((*path, "type"), message, "LR108", of_key=True)
         return Foreign(entry=node.data(legacy=True))
+
+
+def _is_meant_as_secret(key: str, options: Mapping[str, Option]) -> bool:
+    """Return whether an unknown key is likely a misspelt secret option, or `password:x`."""
+    secrets = [name for name, option in options.items() if option.secret]
+    word = key.partition(":")[0]
+    return word in secrets or bool(secrets and nearest(word, secrets))
 
 
 def _as_logger(value: Any) -> LoggerSpec:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from logroute.config.decode import STDLIB_KEYS, Decoded, top_options
 from logroute.config.model import LoggerSpec, StdFilterSpec, StdFormatterSpec
-from logroute.config.nodes import Node, shown
+from logroute.config.nodes import SECRET_NAME, Node, shown
 from logroute.config.readers import Path, Problem
 from logroute.diagnostics import Diagnostic, Fix, Span, error, warning
 from logroute.hints import OPTION_SYNONYMS, nearest, suggest
@@ -19,6 +19,8 @@ from logroute.options import VEIL, options_of
 from logroute.patterns import lazy_pattern
 
 if TYPE_CHECKING:
+    import re
+
     from logroute.config.slips import Slip
 
 __all__ = ["View", "in_order", "is_inside", "subject", "tell", "unknown_key"]
@@ -31,10 +33,13 @@ _SINGULAR = {
     "profiles": "profile",
 }
 _USERINFO = lazy_pattern(r"//[^/@\s]*@")
+_ARGUMENT = lazy_pattern(r"(?<=[?&;])(?P<name>[^=&;#\s]+)=[^&;#\s]+")
 _TRUTH = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
 }
+#: What is called otherwise here, and has another kind of value.
+_OTHER_VALUES = frozenset({"backupcount", "credentials", "retries", "ssl", "when", "if"})
 _MAX_SHOWN = 80
 _MAX_SUGGESTIONS = 100
 _MAX_NAMES = 500
@@ -104,12 +109,26 @@ class View:
             return "a list"
         if self.is_secret(path):
             return VEIL
+        if node.value == "":
+            return "an empty text"
         if not isinstance(node.value, str | int | float):
             return f"a {type(node.value).__name__}"
         text = node.text if node.text or node.value == "" else str(node.value)
-        text = _USERINFO.sub(f"//{VEIL}@", shown(text, _MAX_SHOWN))
+        text = shown(_without_secrets(text), _MAX_SHOWN)
         is_quoted = isinstance(node.value, str) and not node.plain and not node.untyped
         return f'the text `"{text}"`' if is_quoted and _reads_otherwise(text) else f"`{text}`"
+
+
+def _without_secrets(text: str) -> str:
+    """Return `text` without the user part of a URL, and without its arguments with secret names."""
+    if "//" not in text:
+        return text
+
+    def veiled(match: "re.Match[str]") -> str:
+        name = match["name"]
+        return f"{name}={VEIL}" if SECRET_NAME.search(name) else match[0]
+
+    return _ARGUMENT.sub(veiled, _USERINFO.sub(f"//{VEIL}@", text))
 
 
 def _reads_otherwise(text: str) -> bool:
@@ -174,6 +193,8 @@ def _respelling(view: View, path: Path, known: list[str], cure: str | None) -> F
         return None
     from logroute.config.rules.fixes import certain, rename  # only for a finding
 
+    if str(path[-1]).casefold() in _OTHER_VALUES:
+        return None
     meant = certain(str(path[-1]), known[:_MAX_NAMES], OPTION_SYNONYMS)
     return rename(view, path, meant) if meant and f"`{meant}`" in cure else None
 

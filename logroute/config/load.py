@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from logroute.config import decode, source
 from logroute.config.expand import expand
-from logroute.config.findings import View, in_order, tell
+from logroute.config.findings import View, in_order, is_inside, tell
 from logroute.config.includes import without
 from logroute.config.model import Config
 from logroute.config.nodes import Node
@@ -42,6 +42,7 @@ class Loaded(NamedTuple):
         node: the expanded tree; None where the text cannot be parsed.
         source: what was read; None where nothing could be.
         files: the names of the texts that were read, as spans have them.
+        root: the tree of `source` alone, before it was expanded.
     """
 
     config: Config | None
@@ -49,6 +50,7 @@ class Loaded(NamedTuple):
     node: Node | None
     source: Source | None
     files: tuple[str, ...] = ()
+    root: Node | None = None
 
 
 def load(
@@ -117,17 +119,34 @@ def load(
         tree,
         origin,
         tuple(dict.fromkeys((origin.name, *folders))),
+        root,
     )
 
 
 def _without_echoes(found: list[Diagnostic]) -> list[Diagnostic]:
-    """Leave out odd characters in what an error is told of; it names them, too."""
-    odd = [item for item in found if item.code == "LR011"]
+    """Leave out what an error at the same place tells too: odd characters, open variables."""
+    odd = [item for item in found if item.code in ("LR011", "LR010", "LR203")]
     if not odd:
         return found
-    spans = [item.span for item in found if item.severity is Severity.ERROR]
-    echoes = {item for item in odd if any(_holds(span, item.span) for span in spans)}
+    errors: dict[tuple[str, int], list[Diagnostic]] = {}
+    for item in found:
+        if item.severity is Severity.ERROR:
+            for line in range(item.span.line, min(item.span.end_line, item.span.line + 9) + 1):
+                errors.setdefault((item.span.file, line), []).append(item)
+    echoes = {
+        item
+        for item in odd
+        if any(
+            _tells_too(fault, item) for fault in errors.get((item.span.file, item.span.line), ())
+        )
+    }
     return [item for item in found if item not in echoes]
+
+
+def _tells_too(fault: Diagnostic, odd: Diagnostic) -> bool:
+    if odd.severity is Severity.ERROR or not _holds(fault.span, odd.span):
+        return False
+    return odd.code == "LR011" or fault.code in ("LR201", "LR301")
 
 
 def _holds(outer: Span, inner: Span) -> bool:
@@ -170,7 +189,12 @@ def _understand(
     """Decode an expanded tree and check its meaning."""
     decoded = decode.read(tree)
     view = View(tree, decoded)
-    shapes = [problem for problem in decoded.problems if problem.is_shape]
+    planned = {problem.path for problem in decoded.problems if problem.code == "LR190"}
+    shapes = [
+        problem
+        for problem in decoded.problems
+        if problem.is_shape and not (planned and is_inside(problem.path, planned))
+    ]
     found: list[Diagnostic] = []
     if shapes:
         from logroute.config.rules.habits import nested_config

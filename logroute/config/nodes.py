@@ -22,7 +22,8 @@ MAX_FAULTS = 1000
 
 #: Names of keys and variables whose values are never shown.
 SECRET_NAME = lazy_pattern(
-    r"passwo?r?d|passwd|secret|token|api_?-?key|credential|private_?-?key|dsn", re.IGNORECASE
+    r"pas{1,2}(?:wo|ow|w)r?[dt]|secret|secert|token|tokne|api_?-?key|credential|private_?-?key|dsn",
+    re.IGNORECASE,
 )
 
 
@@ -157,5 +158,7 @@ def too_long(span: Span) -> Diagnostic:
 
 def shown(text: str, limit: int = 60) -> str:
     """Return a key or name as messages show it: short, and safe for a terminal."""
+    if len(text) <= limit and text.isprintable():  # as nearly always
+        return text
     text = "".join(char if char.isprintable() else "\ufffd" for char in text[: limit + 1])
     return text if len(text) <= limit else f"{text[:limit]}…"

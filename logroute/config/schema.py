@@ -13,13 +13,23 @@ from typing import Any
 
 from logroute.config.decode import FAMILIES, MAX_PROBLEMS, Decoded, is_marked, read
 from logroute.config.describe import document, find_schema
-from logroute.config.findings import View, in_order, inside, subject, tell, unknown_key
+from logroute.config.findings import (
+    View,
+    in_order,
+    inside,
+    is_inside,
+    subject,
+    tell,
+    unknown_key,
+)
 from logroute.config.nodes import Node, shown
+from logroute.config.outdents import is_outdented, outdented
 from logroute.config.readers import Path, Problem
 from logroute.config.rules import fixes
 from logroute.config.scalars import as_core
 from logroute.config.slips import lost_space, slip_for, space_fix, text_cure, text_fix
 from logroute.diagnostics import Diagnostic, Fix, error
+from logroute.hints import OPTION_SYNONYMS, nearest
 
 __all__ = ["diagnose", "plain", "validator"]
 
@@ -42,6 +52,24 @@ _KIND_SYNONYMS: Mapping[str, str] = {
     "ndjson": "json",
 }
 
+#: Words for choices that are called otherwise here.
+_CHOICE_SYNONYMS: Mapping[str, str] = {"ssl": "tls", "drop": "drop_newest"}
+#: The classes of the standard library that our kinds stand for.
+_KIND_OF_CLASS: Mapping[str, str] = {
+    "StreamHandler": "console",
+    "FileHandler": "file",
+    "WatchedFileHandler": "file",
+    "RotatingFileHandler": "file",
+    "TimedRotatingFileHandler": "file",
+    "SMTPHandler": "email",
+    "HTTPHandler": "http",
+    "SocketHandler": "socket",
+    "DatagramHandler": "datagram",
+    "SysLogHandler": "syslog",
+    "MemoryHandler": "memory",
+    "NullHandler": "null",
+}
+
 #: What says more than the kind that it stands for.
 _HALF_SYNONYMS = frozenset({"stdout", "stderr", "rotating", "rotating_file"})
 
@@ -54,6 +82,7 @@ _TYPE_WORDS = {
     "object": "a mapping",
 }
 
+_MOST_UNKNOWN = 20
 # Of several faults of one value the first in this order is told.
 _PRIORITY = ("type", "const", "enum", "pattern", "minimum", "maximum", "exclusiveMaximum", "anyOf")
 # `$` where it is the end of a pattern or of an alternative
@@ -68,11 +97,12 @@ def diagnose(node: Node, found: Decoded | None = None) -> list[Diagnostic]:
     view = View(node, found or read(node))
     told: list[Diagnostic] = []
     values: dict[Path, Any] = {}
+    planned = {item.path for item in view.found.problems if item.code == "LR190" and item.of_key}
     for count, fault in enumerate(validator(_plugins()).iter_errors(_suspects(view))):
         path = tuple(fault.absolute_path)
         if count >= MAX_PROBLEMS or len(told) >= MAX_PROBLEMS:
             break
-        if not _is_soft(node, path):
+        if not _is_soft(node, path) and not is_inside(path, planned):
             if fault.validator in _PRIORITY:
                 values[path] = min(values.get(path, fault), fault, key=_rank)
             else:
@@ -105,7 +135,25 @@ def validator(plugins: frozenset[str] = frozenset()) -> Any:
             schema = json.load(file)
     # in ECMA 262 `$` is the very end of a text, in Python also before a last newline
     make: Any = extend
-    return make(jsonschema.Draft7Validator, {"pattern": _check_pattern})(schema)
+    own = {"pattern": _check_pattern, "allOf": _check_all_of}
+    return make(jsonschema.Draft7Validator, own)(schema)
+
+
+def _check_all_of(validator: Any, parts: Any, instance: Any, _: Any) -> Iterator[Any]:
+    """Ask each part; those about other kinds than that of the instance have nothing to say."""
+    for index, part in enumerate(parts):
+        if not _is_of_other_kind(part, instance):
+            yield from validator.descend(instance, part, schema_path=index)
+
+
+def _is_of_other_kind(part: Any, instance: Any) -> bool:
+    """Return whether `part` says ``if type is x then``, and the instance has another type."""
+    if not isinstance(instance, dict) or "if" not in part or "else" in part:
+        return False
+    condition = part["if"]
+    kind = condition.get("properties", {}).get("type", {}).get("const")
+    is_about_kind = isinstance(kind, str) and "type" in condition.get("required", ())
+    return is_about_kind and instance.get("type") != kind
 
 
 def _check_pattern(_: Any, pattern: str, instance: object, __: Any) -> Iterator[Any]:
@@ -209,11 +257,22 @@ def _missing_keys(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
             if slip is not None:
                 yield unknown_key(view, (*path, slip), fault.schema.get("properties", (key,)))
                 continue
+            if path and _is_misspelt(fault, key):
+                continue
             cure, fix = f"add `{key}`{_described(fault.schema, key)}", None
             if key == "version" and not path:
                 cure, fix = "write `version: 1`", fixes.add(view, path, "version: 1")
             message = f"{subject(path)} needs the key `{key}`"
             yield error("LR102", message, view.place(path, of_key=True), cure, fix)
+
+
+def _is_misspelt(fault: Any, missing: str) -> bool:
+    """Return whether a key that is told of as unknown is the missing one, misspelt."""
+    known = fault.schema.get("properties", ())
+    if fault.schema.get("additionalProperties") is not False:
+        return False
+    unknown = [key for key in fault.instance if key not in known][:_MOST_UNKNOWN]
+    return any(nearest(key, known, OPTION_SYNONYMS) == missing for key in unknown)
 
 
 def _described(schema: Mapping[str, Any], key: str) -> str:
@@ -230,6 +289,8 @@ def _wrong_type(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
         expects = "must be " + " or ".join(_TYPE_WORDS[kind] for kind in kinds)
     if _is_empty_name(view, path, expects):
         yield _empty_name(view, path, expects)
+        return
+    if is_outdented(view, path):
         return
     keys = fault.schema.get("properties", ())
     cure, fix = _cure(view, path, kinds, keys)
@@ -256,9 +317,27 @@ def _cure(
     node, key = view.at(path), path[-1] if path else None
     if node is None:
         return None, None
+    if kinds == ["object"] and key == "timeout" and isinstance(node.value, str | int | float):
+        text = shown(node.text)
+        return f"write `timeout: {{connect: {text}, send: {text}}}`", None
     if "object" in kinds and isinstance(node.value, str):
         cure = lost_space(view, path, keys)
+        first, _, rest = node.value.partition(" ")
+        if cure is None and rest and first in keys:
+            return f"put a colon after `{first}`: `{first}: {shown(rest.strip())}`", None
         return cure, space_fix(view, path) if cure else None
+    if kinds == ["object"] and isinstance(node.value, list) and len(path) == 1:
+        return "write each as `name:` with its keys indented below, without a `-`", None
+    if len(path) == 2 and node.value is None:
+        lost = outdented(view, path)
+        if lost:
+            names = ", ".join(f"`{shown(name)}`" for name in lost[:5])
+            return f"indent {names} below, so that they are part of `{shown(str(key))}`", None
+        if path[0] == "handlers":
+            return (
+                f"say what it is, as in `{shown(str(key))}: {{type: console}}`, or remove it",
+                None,
+            )
     if not isinstance(key, str):
         return None, None
     if node.value is None and ":" in key:
@@ -320,7 +399,7 @@ def _bad_choice(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
     expects = "must be one of " + ", ".join(f"`{name}`" for name in names)
     cure, fix = None, None
     if word and not view.is_secret(path):
-        cure = view.suggest(word, names)
+        cure = view.suggest(word, names, _CHOICE_SYNONYMS)
         cure = cure if cure and cure.startswith("did") else None
         fix = _respelling(view, path, names, cure)
     yield _value_fault(view, path, "LR106", expects, cure, fix)
@@ -353,6 +432,10 @@ def _unknown_kind(view: View, path: Path, word: str) -> Diagnostic:
     fix = _respelling(view, path, names, cure, _KIND_SYNONYMS)
     if fix is not None and word.casefold() in _HALF_SYNONYMS:
         fix = fix._replace(is_safe=False)
+    if family == "handler" and word in _KIND_OF_CLASS:
+        module = "" if word in ("StreamHandler", "FileHandler", "NullHandler") else "handlers."
+        kind = _KIND_OF_CLASS[word]
+        cure, fix = f"write `type: {kind}`, or stdlib's `class: logging.{module}{word}`", None
     if "." in word:
         cure = f"a class is written `class: {shown(word)}`"
         fix = fixes.rename(view, path, "class")

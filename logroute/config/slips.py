@@ -46,6 +46,7 @@ _SURELY_A_NAME = lazy_pattern(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _HOST_AND_PORT = lazy_pattern(
     r"(?P<scheme>[a-z]+://)?(?P<host>[A-Za-z0-9][\w.-]*)(?::(?P<port>[0-9]{1,5}))?/?"
 )
+_BARE_URL = lazy_pattern(r"[A-Za-z0-9][\w-]*(?:\.[\w-]+)+(?::[0-9]{1,5})?(?:/[\w./-]*)?")
 #: Most items that a cure writes out.
 _MOST_ITEMS = 8
 
@@ -138,7 +139,19 @@ def text_cure(view: "View", path: Path) -> str | None:
         _as_list(view, path, node.value)
         or odd_character(node.value)
         or (_bare_host(node.value) if path[-1] == "host" else None)
+        or (_whole_address(node.value, str(path[-1])) if path[-1] in _ADDRESSES else None)
     )
+
+
+def _whole_address(text: str, key: str) -> str | None:
+    """Return how a URL without its scheme, or an address with one, is written."""
+    if key == "url":
+        is_bare = _BARE_URL.fullmatch(text) is not None
+        return f'write `url: "https://{shown(text)}"`' if is_bare else None
+    found = _HOST_AND_PORT.fullmatch(text)
+    if found is None or not (found["scheme"] and found["port"]):
+        return "add the port" if found is not None and not found["scheme"] else None
+    return f'write `address: "{shown(found["host"])}:{found["port"]}"`'
 
 
 def _bare_host(text: str) -> str | None:

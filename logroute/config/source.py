@@ -237,6 +237,11 @@ def _missing_help(path: str, name: str) -> str:
             return f"the directory `{_printable(folder)}` does not exist"
         return "see whether the path is right"
     near = nearest(base, sorted(names)[:200])
+    stem, suffix = os.path.splitext(base)
+    alike = {os.path.splitext(entry)[0]: entry for entry in names[:200]}
+    if near is not None and near.endswith(suffix):  # the suffix says nothing
+        best = nearest(stem, sorted(alike))
+        near = near if near in (base, alike.get(best or "")) else alike.get(best or "")
     if near is None:
         return "see whether the path is right"
     return f"did you mean `{os.path.join(os.path.dirname(name), _printable(near))}`?"

@@ -19,6 +19,11 @@ _QUOTE_IT = "put the value in quotes"
 _DASH = "write `- ` before it"
 _ALIGN = "keys of one mapping start in the same column"
 _NO_SPACE = re.compile(r"[ \t]*(?:- +)?[\w.\"'-]+(:)[^\s:]")
+_INI = re.compile(r"(?:[ \t]*(?:[#;][^\n]*)?\n){0,50}[ \t]*\[\w+\][ \t\r]*\n")
+_PYTHON = re.compile(
+    r"(?:[ \t]*(?:#[^\n]*|(?:import|from) [^\n]*)?\n){0,50}"
+    r"([A-Za-z_]\w*) *= *(?:\{|dict\()"
+)
 _SECOND_COLON = re.compile(r"[^\s#]:[ \t]+\S")
 
 
@@ -295,7 +300,20 @@ def _document(place: _Place) -> _Hint | None:
     return None
 
 
+def _other_language(place: _Place) -> _Hint | None:
+    """See the INI of `fileConfig`, and Python."""
+    if _INI.match(place.text):
+        cure = "write it as a dictConfig in YAML; INI files of `fileConfig` are not read"
+        return _Hint("this is an INI file", cure, place.text.find("["))
+    found = _PYTHON.match(place.text)
+    if found is not None:
+        cure = "write the value alone, as YAML or JSON; or hand the dict to `configure` in Python"
+        return _Hint("this is Python", cure, found.start(1))
+    return None
+
+
 _FINDERS: tuple[Callable[[_Place], _Hint | None], ...] = (
+    _other_language,
     _escape,
     _quote,
     _tab,

@@ -139,7 +139,8 @@ class _Builder:
         self.root: Node | None = None
         self.anchors: dict[str, tuple[Node, int | None]] = {}
         self.documents = 0
-        self.lines = Lines(self.text) if _ODD_BREAKS.search(self.text) else None
+        is_odd = not self.text.isascii() and _ODD_BREAKS.search(self.text)
+        self.lines = Lines(self.text) if is_odd else None
 
     def run(self, parser: Any) -> Node | None:
         """Read all events; return the root."""
@@ -152,7 +153,7 @@ class _Builder:
             SequenceEndEvent: self._end,
             DocumentStartEvent: self._document,
         }
-        handles = _HANDLE.findall(self.text)
+        handles = _HANDLE.findall(self.text) if "%TAG" in self.text else ()
         if len(handles) > MAX_HANDLES:  # libyaml compares each one with all the others
             top = Span(self.name, 1, 1, 1, 1)
             cure = "remove them: a config needs no tags"
@@ -227,7 +228,7 @@ class _Builder:
             if value is text and len(text) > MAX_DIGITS and is_number(text):
                 self.faults.append(too_long(span))
                 opaque = True
-        elif event.style == '"' and _SURROGATE.search(text):
+        elif event.style == '"' and not text.isascii() and _SURROGATE.search(text):
             raise RefusedError(self._surrogate(event.start_mark.index))
         if tag is not None:
             value, opaque = self._tagged(text, tag, self._span(event.start_mark, event.end_mark))
@@ -263,7 +264,7 @@ class _Builder:
         key: str | object = text
         first = frame.node.keys.get(text)
         if not is_alias:
-            if event.style == '"' and _SURROGATE.search(text):
+            if event.style == '"' and not text.isascii() and _SURROGATE.search(text):
                 raise RefusedError(self._surrogate(event.start_mark.index))
             if text == "<<" and not event.style and event.tag is None:
                 key, first, frame.merge_span = _MERGE, frame.merge_span, span

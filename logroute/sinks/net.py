@@ -204,6 +204,8 @@ def is_loopback(host: str) -> bool:
     name = host.strip("[]").lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
+    if not name[:1].isdigit() and ":" not in name:  # no address
+        return False
     import ipaddress
 
     try:
@@ -219,6 +221,8 @@ def reason(fault: BaseException) -> str:
         return f"the server's certificate is not trusted: {verify}{_advice(verify)}"
     if getattr(fault, "reason", None) in _NO_TLS:
         return "the server speaks no TLS on this port"
+    if isinstance(fault, TimeoutError) and "handshake" in str(fault):  # names a line of OpenSSL's
+        return "the TLS handshake timed out"
     text = one_line(str(getattr(fault, "strerror", None) or fault or type(fault).__name__))
     return f"cannot look up the name: {text}" if type(fault).__name__ == "gaierror" else text
 

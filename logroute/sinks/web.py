@@ -131,7 +131,7 @@ class Client:
                 pool._prepare_proxy(connection)
             else:
                 connection.connect()
-        except (HTTPError, http.client.HTTPException) as fault:
+        except (HTTPError, http.client.HTTPException, OSError) as fault:
             raise OSError(_root(fault)) from fault
         finally:
             connection.close()

@@ -37,7 +37,7 @@ def test_blocking_handler_is_told_in_stdlib_files_only(entry: dict[str, Any]) ->
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        ({"class": "logging.handlers.HTTPHandler", "host": "localhost", "url": "/"}, 1),
+        ({"class": "logging.handlers.SocketHandler", "host": "localhost", "port": 9}, 1),
         ({"class": "logging.handlers.SysLogHandler"}, 0),
         ({"class": "logging.handlers.DatagramHandler", "host": "localhost", "port": 9}, 0),
         ({"class": "logging.FileHandler", "filename": "/var/log/a.log"}, 0),

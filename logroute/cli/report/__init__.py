@@ -1,8 +1,10 @@
 """What `check` found, for people and machines: one file per output format."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
+from logroute.config.nodes import Node
 from logroute.diagnostics import Diagnostic, Severity
 
 __all__ = ["FileReport", "Report"]
@@ -21,6 +23,7 @@ class FileReport(NamedTuple):
         ignored: how many findings a comment in the file takes back.
         faults: what went wrong in the check itself.
         files: the names of all texts that were read.
+        trees: the trees of texts, as far as they are known already, by name.
     """
 
     name: str
@@ -32,6 +35,7 @@ class FileReport(NamedTuple):
     ignored: int = 0
     faults: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    trees: Mapping[str, Node] = MappingProxyType({})
 
 
 class Report(NamedTuple):

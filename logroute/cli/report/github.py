@@ -19,7 +19,7 @@ def render(report: Report) -> str:
     folder = os.environ.get("GITHUB_WORKSPACE")
     lines = []
     for file in report.files:
-        pages = Pages(file.texts)
+        pages = Pages(file.texts, file.trees)
         lines += [_command(item, pages, folder) for item in file.diagnostics]
     for fault in (*report.faults, *(fault for file in report.files for fault in file.faults)):
         lines.append(f"::error title=logroute check::{_data(fault)}")

@@ -52,9 +52,9 @@ def diagnostics_of(file: FileReport) -> list[dict[str, Any]]:
     """Return the findings of a file."""
     if not file.diagnostics:
         return []
-    pages = Pages(file.texts)
+    pages = Pages(file.texts, file.trees)
     edits = Edits(file.diagnostics, file.texts, pages)
-    where = pointers(file.diagnostics, file.texts)
+    where = pointers(file.diagnostics, file.texts, file.trees)
     return [_diagnostic(item, pages, edits, where.get(item.span)) for item in file.diagnostics]
 
 

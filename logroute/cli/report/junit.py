@@ -36,7 +36,7 @@ def render(report: Report) -> str:
 
 
 def _case(file: FileReport, report: Report) -> list[str]:
-    pages = Pages(file.texts)
+    pages = Pages(file.texts, file.trees)
     head = (
         f'    <testcase name={_attribute(relative(file.name))} classname="logroute.check" time="0"'
     )

@@ -5,8 +5,10 @@ stands in a comment, its looks do. Nothing else of a text leaves a report.
 """
 
 import bisect
+import functools
 import re
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from logroute.config.nodes import SECRET_NAME, Node
 from logroute.config.parse import parse
@@ -18,7 +20,7 @@ from logroute.patterns import lazy_pattern
 __all__ = ["Page", "Pages", "mask_secrets"]
 
 _WORDS = (
-    "passwo?r?d|passwd|passphrase|secret|token|api[_-]?key|private[_-]?key"
+    "pas{1,2}(?:wo|ow|w)r?[dt]|passphrase|secret|secert|token|tokne|api[_-]?key|private[_-]?key"
     "|credential|authorization|bearer|cookie|dsn"
 )
 _OTHER_NAMES = lazy_pattern(r"(?i)passphrase|authorization|bearer|cookie|^headers$|^pwd$|^pass$")
@@ -46,22 +48,24 @@ _BEGINNING = 1000
 _SECTIONS = ("handlers", "formatters", "filters", "loggers", "profiles")
 
 Part = tuple[int, int]
+_NONE: Mapping[str, Node] = MappingProxyType({})
 
 
 class Pages:
     """The texts of one report, each read once."""
 
-    __slots__ = ("_pages", "_texts")
+    __slots__ = ("_pages", "_texts", "_trees")
 
-    def __init__(self, texts: Mapping[str, str]) -> None:
-        """Take the texts by name."""
+    def __init__(self, texts: Mapping[str, str], trees: Mapping[str, Node] = _NONE) -> None:
+        """Take the texts by name, and such of their trees as are known already."""
         self._texts = texts
+        self._trees = trees
         self._pages: dict[str, Page] = {}
 
     def page(self, name: str) -> "Page":
         """Return the text called `name`; an empty one where it is not known."""
         if name not in self._pages:
-            self._pages[name] = Page(name, self._texts.get(name, ""))
+            self._pages[name] = Page(name, self._texts.get(name, ""), self._trees.get(name))
         return self._pages[name]
 
     def veil(self, message: str) -> str:
@@ -86,14 +90,14 @@ class Page:
 
     __slots__ = ("_beginnings", "_decided", "_parts", "lines", "values")
 
-    def __init__(self, name: str, text: str) -> None:
-        """Read `text`, as the suffix of `name` says."""
+    def __init__(self, name: str, text: str, root: Node | None = None) -> None:
+        """Read `text`, as the suffix of `name` says, unless `root` is its tree."""
         self.lines = split_lines(text)
         self._parts: dict[int, list[Part]] = {}  # secrets, by line
         self._decided: dict[int, list[Part]] = {}  # keys that the tree knows, by line
         self._beginnings: dict[int, str] = {}
         values: set[str] = set()
-        root = _tree(name, text) if _HINT.search(text) else None
+        root = (root or _tree(name, text)) if _HINT.search(text) else None
         if root is None:
             for line, part in _opened(self.lines):
                 self._parts.setdefault(line, []).append(part)
@@ -219,6 +223,7 @@ def _scalar(node: Node) -> Iterator[tuple[str, Span]]:
         yield node.text if isinstance(node.value, str) else "", node.span
 
 
+@functools.lru_cache(maxsize=1000)
 def _is_secret_name(key: str) -> bool:
     return bool(SECRET_NAME.search(key) or _OTHER_NAMES.search(key))
 

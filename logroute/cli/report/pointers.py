@@ -11,15 +11,20 @@ from logroute.diagnostics import Diagnostic, Span
 __all__ = ["pointers"]
 
 
-def pointers(items: Iterable[Diagnostic], texts: Mapping[str, str]) -> dict[Span, str]:
-    """Return the pointers of the places of findings; a key has that of its value."""
+def pointers(
+    items: Iterable[Diagnostic], texts: Mapping[str, str], trees: Mapping[str, Node]
+) -> dict[Span, str]:
+    """Return the pointers of the places of findings; a key has that of its value.
+
+    `trees` are those of texts, as far as they are known already.
+    """
     wanted = {item.span for item in items}
     found: dict[Span, str] = {}
     for name in dict.fromkeys(span.file for span in wanted):
         syntax: Syntax = "yaml"
         if name.lower().endswith((".json", ".toml")):
             syntax = "json" if name.lower().endswith(".json") else "toml"
-        root, _ = parse(Source(name, texts.get(name, ""), syntax))
+        root = trees.get(name) or parse(Source(name, texts.get(name, ""), syntax))[0]
         if root is not None:
             _walk(root, "", wanted, found, set())
     return found

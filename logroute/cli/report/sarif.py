@@ -85,7 +85,7 @@ def _invocation(report: Report) -> dict[str, Any]:
 
 
 def _results(file: FileReport, codes: Sequence[str], seen: dict[str, int]) -> list[dict[str, Any]]:
-    pages = Pages(file.texts)
+    pages = Pages(file.texts, file.trees)
     edits = Edits(file.diagnostics, file.texts, pages)
     return [_result(item, pages, edits, codes, seen) for item in file.diagnostics]
 

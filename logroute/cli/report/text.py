@@ -101,7 +101,7 @@ def _file(file: FileReport, style: Style) -> list[str]:
         return [style.paint(style.clean(f"ok  {file.name}{held}"), "32") + "\n"]
     from logroute.cli.report.masking import Pages  # a good file has nothing to mask
 
-    pages = Pages(file.texts)
+    pages = Pages(file.texts, file.trees)
     shown = _gravest(file.diagnostics, style.most)
     form = _line if style.is_brief else _block
     blocks = [form(item, pages, style) for item in shown]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from logroute.app.examples import describe
+from logroute.app.narration import printable
 from logroute.cli.coverage import Coverage
 from logroute.cli.report import FileReport, Report
 from logroute.cli.report import text as report_text
@@ -23,7 +24,7 @@ def render(results: Results, *, is_colored: bool = False, is_verbose: bool = Fal
             told = verdict.told
             to = ", ".join(told.reaches) if told is not None else ""
             line = _paint(f"ok     {verdict.example.id}", "32", is_colored)
-            lines.append(f"{line}  -> {to or 'nothing'}")
+            lines.append(f"{line}  -> {printable(to) or 'nothing'}")
     for coverage in results.coverage:
         lines += _coverage(coverage)
     lines.append(_summary(results))
@@ -49,9 +50,9 @@ def _coverage(coverage: Coverage) -> Iterator[str]:
         f"({routes} of {coverage.routes} routes, {handlers} of {coverage.handlers} handlers)"
     )
     for label, place in coverage.missed_routes:
-        yield f"  {place}: no test takes the route `{label}`"
+        yield f"  {place}: no test takes the route `{printable(label)}`"
     for name, place in coverage.missed_handlers:
-        yield f"  {place}: no test reaches the handler `{name}`"
+        yield f"  {place}: no test reaches the handler `{printable(name)}`"
 
 
 def _faults(results: Results, is_colored: bool) -> str:

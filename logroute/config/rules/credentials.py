@@ -3,13 +3,26 @@
 from collections.abc import Iterator
 
 from logroute.config.findings import subject, tell
-from logroute.config.nodes import Node
+from logroute.config.nodes import Node, shown
 from logroute.config.readers import Path
-from logroute.config.rules.entries import is_given, kind_of, of_kind, text_of
+from logroute.config.rules.entries import (
+    class_of,
+    handlers,
+    is_given,
+    kind_of,
+    of_kind,
+    text_of,
+)
 from logroute.config.rules.facts import Facts
 from logroute.config.rules.rule import rule
-from logroute.diagnostics import Diagnostic, Severity, error
+from logroute.diagnostics import Diagnostic, Severity, error, warning
 from logroute.options import VEIL
+from logroute.patterns import lazy_pattern
+
+_IN_PATH = lazy_pattern(
+    r"(?<![^/])\$(?P<name>[A-Za-z_]\w*)(?![^/])|%(?P<percent>[A-Za-z_]\w{2,})%"
+    r"|\{\{ *(?P<braces>[^{} ]+)[^{}]*\}\}"
+)
 
 __all__ = ["conflicting_credentials", "credentials_in_clear", "other_variables"]
 
@@ -125,6 +138,8 @@ def other_variables(facts: Facts) -> Iterator[Diagnostic]:
             username: app
             password: $SMTP_PASSWORD
 
+    So it is with `$NAME`, `%NAME%` or `{{ NAME }}` in the path of a file.
+
     Write `"${SMTP_PASSWORD}"`. A secret that really looks like this belongs in
     the environment or a file: `"${file:/run/secrets/smtp}"`.
     """
@@ -134,6 +149,27 @@ def other_variables(facts: Facts) -> Iterator[Diagnostic]:
             is_dollar = node is not None and node.text.startswith("$")
             if facts.view.is_secret(problem.path) or (is_dollar and _is_plain(problem.path)):
                 yield tell(facts.view, problem)
+    yield from _in_paths(facts)
+
+
+def _in_paths(facts: Facts) -> Iterator[Diagnostic]:
+    """Tell of such a text that is only a part of a path."""
+    for name, entry in handlers(facts):
+        is_ours = text_of(entry.at(("type",))) == "file"
+        if not is_ours and not class_of(entry).startswith("logging."):
+            continue
+        path: Path = ("handlers", name, "path" if is_ours else "filename")
+        node = facts.node.at(path)
+        if node is None or facts.is_broken(path) or node.opaque or node.secret:
+            continue
+        found = _IN_PATH.search(text_of(node))
+        if found is None or (is_ours and found[0] == node.text):
+            continue
+        word = found["name"] or found["percent"] or found["braces"]
+        message = f"`{shown(found[0])}` in {subject(path)} is no variable, and is used as it stands"
+        cure = f"a variable is written `${{{shown(word)}}}`"
+        cure += "; the standard library fills none in" if facts.is_stdlib else ""
+        yield warning("LR611", message, facts.view.place(path), cure)
 
 
 def _is_plain(path: Path) -> bool:

@@ -62,7 +62,9 @@ def unused_definitions(facts: Facts) -> Iterator[Diagnostic]:
         section = facts.node.at((f"{part}s",))
         if not facts.misspelt.isdisjoint(_USERS[part]) or (part == "handler" and _has_gap(facts)):
             continue
-        for name in facts.section(f"{part}s"):
+        for name, entry in facts.section(f"{part}s").items():
+            if not isinstance(entry.value, dict):  # no definition, which has been told
+                continue
             if (part, name) not in used and section is not None:
                 span = section.keys.get(name, section.span)
                 if span.file == main:
@@ -117,6 +119,9 @@ def _loosely_used(facts: Facts) -> set[tuple[str, str]]:
         node = facts.node.at(path)
         if node is not None and facts.is_broken(path):
             words.update(_words(node))
+    for problem in facts.view.found.problems:  # as `handler:` for `handlers:` of a logger
+        node = facts.node.at(problem.path) if problem.code == "LR901" else None
+        words.update(_words(node) if node is not None else ())
     profiles = facts.original.at(("profiles",))
     words.update(_words(profiles) if profiles is not None else ())  # it may be used in one
     for section in ("formatters", "filters"):

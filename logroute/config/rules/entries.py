@@ -6,8 +6,9 @@ loads a config.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
+from weakref import WeakKeyDictionary
 
 from logroute.config.nodes import Node
 from logroute.config.readers import Path, typed
@@ -77,18 +78,37 @@ class Destination(NamedTuple):
         return ("handlers", self.handler, key)
 
 
-def handlers(facts: Facts) -> Iterator[tuple[str, Node]]:
-    """Yield every handler that is a mapping."""
-    for name, entry in facts.section("handlers").items():
-        if isinstance(entry.value, dict):
-            yield name, entry
+class _Known:
+    """What many rules ask about handlers, found once as long as the facts live."""
+
+    def __init__(self, facts: Facts) -> None:
+        section = facts.section("handlers").items()
+        self.handlers = [(name, entry) for name, entry in section if isinstance(entry.value, dict)]
+        self.kinds = [kind_of(entry) for _, entry in self.handlers]
+        self.destinations = list(_destinations(facts, self.handlers, self.kinds))
+
+
+_known: WeakKeyDictionary[Facts, _Known] = WeakKeyDictionary()
+
+
+def _of(facts: Facts) -> _Known:
+    known = _known.get(facts)
+    if known is None:
+        known = _known[facts] = _Known(facts)
+    return known
+
+
+def handlers(facts: Facts) -> Sequence[tuple[str, Node]]:
+    """Return every handler that is a mapping."""
+    return _of(facts).handlers
 
 
 def of_kind(facts: Facts, *kinds: str) -> Iterator[tuple[str, Node]]:
     """Yield the handlers of some kinds of ours, or classes of stdlib by their short names."""
-    for name, entry in handlers(facts):
-        if kind_of(entry) in kinds:
-            yield name, entry
+    known = _of(facts)
+    for item, kind in zip(known.handlers, known.kinds, strict=True):
+        if kind in kinds:
+            yield item
 
 
 def kind_of(entry: Node) -> str:
@@ -132,10 +152,15 @@ def is_null(node: Node | None) -> bool:
 # -- where handlers send to
 
 
-def destinations(facts: Facts) -> Iterator[Destination]:
-    """Yield where handlers send to, as far as it is known; unix sockets are no hosts."""
-    for name, entry in handlers(facts):
-        kind = kind_of(entry)
+def destinations(facts: Facts) -> Sequence[Destination]:
+    """Return where handlers send to, as far as it is known; unix sockets are no hosts."""
+    return _of(facts).destinations
+
+
+def _destinations(
+    facts: Facts, handlers: Sequence[tuple[str, Node]], kinds: Sequence[str]
+) -> Iterator[Destination]:
+    for (name, entry), kind in zip(handlers, kinds, strict=True):
         find = _FINDERS.get(kind)
         if find is None:
             continue
@@ -238,16 +263,22 @@ def reach_of(host: str) -> Literal["local", "private", "public"]:
     name = host.strip("[]").lower().rstrip(".")
     if not name or name in ANY_ADDRESSES or is_loopback(name):
         return "local"
+    if not name[:1].isdigit() and ":" not in name:
+        return _reach_of_name(name)
     import ipaddress
 
     try:
         address = ipaddress.ip_address(name)
     except ValueError:
-        return "private" if "." not in name or name.endswith(_PRIVATE_ENDS) else "public"
+        return _reach_of_name(name)
     mapped = getattr(address, "ipv4_mapped", None)
     if mapped is not None:
         return reach_of(str(mapped))
     return "public" if address.is_global else "private"
+
+
+def _reach_of_name(name: str) -> Literal["private", "public"]:
+    return "private" if "." not in name or name.endswith(_PRIVATE_ENDS) else "public"
 
 
 def shown_host(facts: Facts, where: Destination) -> str:

@@ -77,6 +77,8 @@ class Facts:
 
     def is_broken(self, path: Path) -> bool:
         """Return whether the value at `path`, a part of it or what it is in has the wrong shape."""
+        if not self._broken:  # as in most files
+            return False
         return path in self._above or is_inside(path, self._broken)
 
     def section(self, name: str) -> dict[str, Node]:

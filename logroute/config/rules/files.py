@@ -5,6 +5,7 @@ rotate is in `rotation.py`. Runs in whatever thread loads a config.
 """
 
 import posixpath
+import re
 from collections.abc import Iterator
 
 from logroute.config.nodes import shown
@@ -38,7 +39,7 @@ def same_file(facts: Facts) -> Iterator[Diagnostic]:
     """
     by_path: dict[str, list[Writer]] = {}
     for writer in writers(facts):
-        if writer.is_whole and not _DEVICE.match(writer.path):
+        if writer.is_whole and not _device(writer):
             by_path.setdefault(writer.normal, []).append(writer)
     for group in by_path.values():
         if len(group) > 1 and not all(_has_lock(writer) for writer in group):
@@ -88,6 +89,13 @@ _DEVICE = lazy_pattern(
     r"/+(?:dev/(?P<name>stdout|stderr|null|console|tty|log)|"
     r"(?:dev|proc/(?:self|1))/fd/(?P<number>[0-9]+))$"
 )
+
+
+def _device(writer: Writer) -> re.Match[str] | None:
+    """Return what a path says of a device, None where it is none."""
+    return _DEVICE.match(writer.path) if writer.path[:2] in ("/d", "/p", "//") else None
+
+
 _STREAMS = {"stdout": "stdout", "stderr": "stderr", "1": "stdout", "2": "stderr"}
 
 
@@ -106,7 +114,7 @@ def devices(facts: Facts) -> Iterator[Diagnostic]:
     there is `{type: "null"}`, and the standard library's NullHandler.
     """
     for writer in writers(facts):
-        found = _DEVICE.match(writer.path)
+        found = _device(writer)
         if found is None:
             continue
         name = found["name"] or found["number"]
@@ -177,7 +185,7 @@ def unmade_directories(facts: Facts) -> Iterator[Diagnostic]:
     for writer in writers(facts):
         folder = posixpath.dirname(writer.normal)
         is_known = writer.is_stdlib and writer.is_whole and not _is_home_like(writer)
-        if is_known and not _COMMON.match(folder) and not _DEVICE.match(writer.path):
+        if is_known and not _COMMON.match(folder) and not _device(writer):
             by_directory.setdefault(folder, []).append(writer)
     for folder, group in by_directory.items():
         more = f" (+{len(group) - 1} more files)" if len(group) > 1 else ""
@@ -195,7 +203,8 @@ _HOME = lazy_pattern(r"\$HOME\b|%(?:USERPROFILE|APPDATA|LOCALAPPDATA|HOMEPATH|TE
 
 
 def _is_home_like(writer: Writer) -> bool:
-    return (writer.is_in_home and not writer.is_ours) or bool(_HOME.match(writer.path))
+    is_told = writer.path[:1] in ("$", "%") and _HOME.match(writer.path)
+    return (writer.is_in_home and not writer.is_ours) or bool(is_told)
 
 
 @rule("LR512", Severity.WARNING)

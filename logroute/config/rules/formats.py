@@ -35,8 +35,8 @@ def bad_patterns(facts: Facts) -> Iterator[Diagnostic]:
         routes:
           - {match: {message: "user (deleted"}, to: console}
 
-    Escape what is meant literally: `"user \\\\(deleted"`, or in single quotes
-    `'user \\(deleted'`.
+    Escape what is meant literally: `'user \(deleted'`. In double quotes, where YAML
+    has escapes of its own, the backslash is doubled: `"user \\(deleted"`.
     """
     for node in facts.patterns:
         yield from _compile(node)
@@ -94,7 +94,7 @@ def _cure(fault: re.error) -> str | None:
     if "nothing to repeat" in fault.msg:
         return "a glob is no regular expression: `*` repeats what stands before it"
     if "unterminated" in fault.msg or "unbalanced" in fault.msg:
-        return "put a backslash before a character that is meant literally"
+        return "close the bracket, or put a backslash before one that is meant literally"
     return None
 
 

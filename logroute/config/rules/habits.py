@@ -178,6 +178,8 @@ def disables_existing(facts: Facts) -> Iterator[Diagnostic]:
         return
     if not facts.is_complete or {"loggers", "root"}.isdisjoint(top):
         return
+    if "disable_existing_loggers" in facts.misspelt:
+        return
     if any(problem.code == "LR108" for problem in facts.view.found.problems):
         return  # it may be meant as a file of ours
     from logroute.config.rules.fixes import add  # only for a finding

@@ -56,6 +56,8 @@ _SYNONYMS: Mapping[str, str] = {
     "thread_id": "thread",
     "milliseconds": "msecs",
 }
+#: What OpenTelemetry's instrumentation of `logging` gives to every record.
+_INSTRUMENTED = frozenset({"otelSpanID", "otelTraceID", "otelTraceSampled", "otelServiceName"})
 #: Fields as other styles write them: by the style of the layout.
 _STRANGERS = {
     "%": lazy_pattern(r"\$?\{(?P<name>\w+)(?:[!:][^{}]*)?\}|\$(?P<bare>[A-Za-z]\w*)"),
@@ -87,11 +89,15 @@ def unknown_fields(facts: Facts) -> Iterator[Diagnostic]:
     general: set[str] | None = None
     guesses = 0
     for layout in layouts(facts):
-        known = STANDARD | added | _keys(layout.entry.at(("defaults",)))
+        known = STANDARD | added | _INSTRUMENTED | _keys(layout.entry.at(("defaults",)))
         unknown = dict(reversed([field for field in layout.fields if field[0] not in known]))
         for name, start in islice(sorted(unknown.items(), key=lambda item: item[1]), _MOST_SHOWN):
             guesses += 1
-            meant = nearest(name, sorted(known), _SYNONYMS) if guesses <= _MOST_GUESSES else None
+            meant = (
+                nearest(name, sorted(known - _INSTRUMENTED), _SYNONYMS)
+                if guesses <= _MOST_GUESSES
+                else None
+            )
             is_slip = meant is not None and _is_slip(name, meant)
             if (layout.is_own or may_add or _is_foreign_user(facts, layout)) and not is_slip:
                 continue
@@ -273,6 +279,8 @@ def _strangers(layout: Layout) -> Iterator[re.Match[str]]:
     """Yield the fields that are written in another style."""
     known = STANDARD | _keys(layout.entry.at(("defaults",)))
     text = layout.node.value if layout.node is not None else ""
+    if not any(mark in text for mark in "%{$" if mark != layout.style):
+        return
     for found in _STRANGERS[layout.style].finditer(text):
         if (found["name"] or found["bare"]) in known:
             yield found
@@ -298,13 +306,17 @@ def unused_dates(facts: Facts) -> Iterator[Diagnostic]:
         formatters:
           line: {format: "%(levelname)s %(message)s", datefmt: "%H:%M:%S"}
 
-    Add `%(asctime)s` to the layout, or remove `datefmt`.
+    Add `%(asctime)s` to the layout, or remove `datefmt`. Handlers of other packages
+    may show a column for the time of their own, as `rich` does, so that the formatters
+    which they use are not told of.
     """
     for layout in _plain_layouts(facts):
         date = layout.entry.at(("datefmt",))
         if date is None or not date.value or "asctime" in layout.names:
             continue
         if any(lost_conversions(layout.entry)):  # `%(asctime)`, which is told
+            continue
+        if _is_foreign_user(facts, layout):
             continue
         path = ("formatters", layout.name, "datefmt")
         message = f"`datefmt` of formatter `{shown(layout.name)}` has no effect without `asctime`"

@@ -56,6 +56,7 @@ def empty_ranges(facts: Facts) -> Iterator[Diagnostic]:
 
 def _faults(facts: Facts) -> Iterator[tuple[Site, ValueError]]:
     known: dict[tuple[bool, object], ValueError | None] = {}
+    declared = {name.casefold() for name in facts.section("levels")}
     found = 0
     for site in facts.view.found.sites:
         if site.shape is not LEVEL:
@@ -65,6 +66,8 @@ def _faults(facts: Facts) -> Iterator[tuple[Site, ValueError]]:
         if key not in known:
             known[key] = _fault(facts, site.value, is_set)
         fault = known[key]
+        if fault is not None and str(site.value).casefold() in declared:
+            continue  # whose number is told to be wrong
         if fault is not None:
             yield site, fault
             found += 1

@@ -1,5 +1,6 @@
 """Loggers of well-known libraries, and names that were likely meant to be one of them."""
 
+import functools
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
@@ -130,13 +131,18 @@ def nearest_logger(name: str) -> str | None:
         return f"{library}.{near}" if near is not None and rest not in known else None
     if library in _OTHERS:
         return None
-    near = next((r for r in _LOGGERS if len(r) >= _SHORTEST and _is_slip(library, r)), None)
+    near = _nearest_library(library)
     return f"{near}.{rest}" if near is not None and rest else near
+
+
+@functools.lru_cache(maxsize=1000)
+def _nearest_library(name: str) -> str | None:
+    return next((r for r in _LOGGERS if len(r) >= _SHORTEST and _is_slip(name, r)), None)
 
 
 def _is_slip(word: str, right: str) -> bool:
     """Return whether one letter or the case makes the difference, and not a number at the end."""
-    if word == right:
+    if word == right or abs(len(word) - len(right)) > 1:
         return False
     digits = "0123456789"
     if word.rstrip(digits) == right.rstrip(digits):

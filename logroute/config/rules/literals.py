@@ -116,7 +116,10 @@ def _leaves(place: Place) -> Iterator[Place]:
 
 @functools.lru_cache(maxsize=1000)
 def _is_secret_name(name: str) -> bool:
-    folded = _HUMP.sub("_", name[:100]).lower().replace("-", "_")
+    folded = name[:100]
+    if not folded.islower():
+        folded = _HUMP.sub("_", folded).lower()
+    folded = folded.replace("-", "_")
     return _NAME.fullmatch(folded) is not None
 
 

@@ -1,18 +1,27 @@
 """Names: references without a definition. Runs in whatever thread loads a config."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 
+from logroute.config.model import StdHandlerSpec
 from logroute.config.nodes import Node, shown
+from logroute.config.readers import Site
 from logroute.config.rules.facts import Facts
 from logroute.config.rules.rule import rule
 from logroute.diagnostics import Diagnostic, Fix, Severity
+from logroute.hints import nearest
 from logroute.options import VEIL
 from logroute.shapes import Name
 
 __all__ = ["fold", "is_near", "nested", "references", "undefined_names"]
 
 _SHOWN_USES = 5
+#: Kinds that need no options.
+_READY = {
+    "handler": ("console",),
+    "formatter": ("json", "text", "logfmt", "ecs", "gelf"),
+    "filter": ("redact",),
+}
 _MOST_FIXES = 50
 _MOST_NAMES = 500
 # of shorter words a letter changes too much
@@ -62,10 +71,19 @@ def undefined_names(facts: Facts) -> Iterator[Diagnostic]:
             "LR201",
             f"{part} `{VEIL if name in secrets else shown(name)}` is not defined{more}",
             nodes[0].span,
-            cure or f"define it under `{part}s`",
+            (None if facts.is_stdlib else _of_kind(part, name, facts.section(f"{part}s")))
+            or cure
+            or f"define it under `{part}s`",
             tuple(("used here too", node.span) for node in nodes[1 : _SHOWN_USES + 1]),
             _renamed(nodes, name, facts.section(f"{part}s")) if is_sure else None,
         )
+
+
+def _of_kind(part: str, name: str, defined: Collection[str]) -> str | None:
+    """Return the cure where the name is that of a kind, which has to be defined first."""
+    if name not in _READY[part] or nearest(name, defined) is not None:
+        return None
+    return f"define it under `{part}s`: `{name}: {{type: {name}}}`"
 
 
 def _renamed(nodes: list[Node], name: str, known: Iterable[str]) -> Fix | None:
@@ -104,11 +122,17 @@ def references(facts: Facts) -> Iterator[tuple[str, str, Node]]:
     """Yield every use of a name: the kind of part, the name, and where."""
     for site in facts.view.found.sites:
         is_word = site.path[0] == "unmatched" and site.value == "drop"
-        if isinstance(site.shape, Name) and site.value and not is_word:
+        if isinstance(site.shape, Name) and not _is_none(site) and not is_word:
             yield site.shape.part, site.value, site.node
     for entry in facts.section("handlers").values():
         for node in nested(entry):
             yield "handler", node.value, node
+
+
+def _is_none(site: Site) -> bool:
+    """Return whether a name is empty where stdlib takes that for none."""
+    is_stdlib = site.owner is StdHandlerSpec and site.path[-1] == "formatter"
+    return site.value == "" and is_stdlib
 
 
 def nested(entry: Node) -> list[Node]:

@@ -104,7 +104,7 @@ def odd_hosts(facts: Facts) -> Iterator[Diagnostic]:
 def _fault_of_host(where: Destination) -> str | None:
     """Return why no host of that text is ever found."""
     text = where.text
-    if _TEMPLATE.search(text):
+    if not _TEMPLATE_MARKS.isdisjoint(text) and _TEMPLATE.search(text):
         return None  # not filled in yet, or no variable: LR611
     if not where.host:
         return None  # a unix socket; of a SysLogHandler perhaps by mistake: LR909
@@ -127,6 +127,7 @@ def _fault_of_host(where: Destination) -> str | None:
 _NO_HOST = "which is no name or address of a host"
 _TAKES_HOSTS = ("SMTPHandler", "SocketHandler", "DatagramHandler", "HTTPHandler", "SysLogHandler")
 _TEMPLATE = lazy_pattern(r"\$|\{|%[A-Za-z_]|<")
+_TEMPLATE_MARKS = frozenset("${%<")
 
 
 def _is_host(host: str) -> bool:

@@ -56,6 +56,8 @@ def blocking_handlers(facts: Facts) -> Iterator[Diagnostic]:
         kind = kind_of(entry)
         if name in queued or (kind == "SysLogHandler" and not is_stream(entry)):
             continue
+        if kind == "HTTPHandler" or (kind == "SysLogHandler" and not entry.at(("timeout",))):
+            continue  # these wait without limit (LR606)
         message = f"{subject(('handlers', name))}: the application waits while it sends"
         cure = f"use `type: {_KIND_OF.get(kind)}`, or load the file with `logroute.configure`"
         if kind == "SysLogHandler":

@@ -76,10 +76,15 @@ def _unmade_levels(facts: Facts, found: Survey, lanes: list[Lane]) -> Iterator[D
     for lane in lanes:
         missing = _unmade(found, lane)
         if missing and lane.spec.to:
-            key = (missing, lane.made != 0, frozenset(lane.origins))
+            is_default = any(level.origin is None for level in lane.origins)
+            which = 0 if is_default else missing  # one `root:` is the cure of all
+            key = (which, lane.made != 0 or is_default, frozenset(lane.origins))
             groups.setdefault(key, []).append(lane)
     for same in groups.values():
-        yield _told_unmade(facts, found, same[0], len(same) - 1)
+        lowest = min(
+            same, key=lambda lane: found.lowest(lane.plain_bits & lane.taken or lane.taken)
+        )
+        yield _told_unmade(facts, found, lowest, len(same) - 1)
 
 
 def _unmade(found: Survey, lane: Lane) -> int:
@@ -98,7 +103,7 @@ def _told_unmade(facts: Facts, found: Survey, lane: Lane, others: int) -> Diagno
     why = "no logger that it is for makes such records"
     if is_default:
         why += "; the root logger has no `level`, and WARNING is the default"
-    more = f" (+{others} more routes)" if others else ""
+    more = f" (+{others} more route{'s' if others > 1 else ''})" if others else ""
     node = lane.node.at(("match", "level")) or lane.node.at(("match",)) or lane.node
     if lane.made:
         text = f"{title(lane)} asks for {found.describe(_unmade(found, lane))} in vain: {why}{more}"

@@ -4,6 +4,7 @@ Runs in whatever thread loads a config.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from logging import CRITICAL
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from logroute.config.rules.rule import rule
 from logroute.config.rules.survey import Row, Survey, survey
 from logroute.config.rules.wording import first_line, whose
 from logroute.diagnostics import Diagnostic, Severity
+from logroute.hints import nearest
 
 __all__ = ["repeated_records"]
 
@@ -46,7 +48,8 @@ def repeated_records(facts: Facts) -> Iterator[Diagnostic]:
         yield from _written_twice(facts, found)
 
 
-_MOST_PARENTS = 50
+_MOST_PARENTS, _MOST_KEYS = 50, 20
+_LOGGER_KEYS = frozenset({"filters", "handlers", "level"})
 
 
 def _called_twice(facts: Facts) -> Iterator[Diagnostic]:
@@ -55,7 +58,7 @@ def _called_twice(facts: Facts) -> Iterator[Diagnostic]:
         at = ("loggers", name, "handlers")
         if not spec.handlers or name.count(".") > _MOST_PARENTS or facts.is_broken(at[:2]):
             continue
-        if _is_off(facts, spec.level):
+        if _is_off(facts, spec.level) or _is_meant_to_stop(facts, name):
             continue
         for parent in _propagated_to(facts, name):
             above = _handlers_of(facts, parent)
@@ -91,6 +94,16 @@ def _twice(
         ((f"the same on {whose}", first_line(upper)),),
         fix,
     )
+
+
+def _is_meant_to_stop(facts: Facts, name: str) -> bool:
+    """Return whether `propagate` is misspelt, or a text; one finding tells that already."""
+    entry = facts.node.at(("loggers", name))
+    keys = entry.value if entry is not None and isinstance(entry.value, dict) else {}
+    if "propagate" in keys:
+        return isinstance(keys["propagate"].value, str)
+    unknown = (key for key in islice(keys, _MOST_KEYS) if key not in _LOGGER_KEYS)
+    return any(nearest(key, ("propagate",)) is not None for key in unknown)
 
 
 def _is_off(facts: Facts, level: str | int | None) -> bool:

@@ -207,6 +207,8 @@ def _bad_time(facts: Facts, writer: Writer) -> list[Diagnostic]:
     name, place = shown(writer.name), writer.place(facts, "atTime")
     cure = "refer to a `datetime.time` of the program, as in `ext://app.settings.ROTATE_AT`"
     if _when(writer) == "MIDNIGHT" or _when(writer).startswith("W"):
+        if isinstance(time, str | int | float):
+            return []  # which is told already (LR908)
         message = f"`atTime` of handler `{name}` must be a `datetime.time`"
         return [error("LR507", message, place, cure)]
     message = f"`atTime` of handler `{name}` has no effect: `when` is not `midnight` or a weekday"

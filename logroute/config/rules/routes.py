@@ -147,8 +147,8 @@ def duplicate_routes(facts: Facts) -> Iterator[Diagnostic]:
             _place(lane),
             "remove it, or send its records to another handler",
             tuple(related[:_SHOWN]),
-            # a record that code hands to the root logger itself passes no other logger
-            fixes.remove(facts, ("routes", lane.position), is_safe=not attached),
+            # a slip elsewhere may be what makes it idle: people decide
+            fixes.remove(facts, ("routes", lane.position), is_safe=False),
         )
 
 

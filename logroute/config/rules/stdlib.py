@@ -69,6 +69,13 @@ def _of_class(family: str, node: Node, owner: str) -> Iterator[Diagnostic]:
 
 def _of_bare(family: str, node: Node, owner: str, bare: str) -> Iterator[Diagnostic]:
     """Tell of a name without its module, as INI files have it; one may be called so."""
+    from logroute.config.decode import FAMILIES
+
+    kind = node.value
+    if family == "handlers" and kind in FAMILIES["handler"].names():
+        message = f"{owner}: `{kind}` is looked up as a module of its own"
+        yield warning("LR906", message, node.span, f"did you mean `type: {kind}`?")
+        return
     if not bare.endswith(("Handler", "Formatter", "Filter")):
         return
     right = next((name for name in _known(family) if name.endswith(f".{bare}")), None)

@@ -32,6 +32,7 @@ _CLASSES = {
 }
 # a gap that somebody fills in before the file is loaded
 _GAP = lazy_pattern(r"\$\{|\{\{|\{\w*\}|%\(|\$\(|<\w+>|^(?:ext|cfg)://|^\$\w")
+_GAP_MARKS = frozenset("${%<:")  # without any of them there is none
 _WINDOWS = lazy_pattern(r"[A-Za-z]:[\\/]|\\\\")
 
 
@@ -67,7 +68,7 @@ class Writer(NamedTuple):
     @property
     def is_whole(self) -> bool:
         """Whether the path is all there, without gaps that others fill."""
-        return not _GAP.search(self.path)
+        return _GAP_MARKS.isdisjoint(self.path) or not _GAP.search(self.path)
 
     @property
     def is_in_home(self) -> bool:
