@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint types schema docs wheel check bench clean
+.PHONY: demo test lint types schema docs wheel check bench fuzz clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -44,6 +44,9 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.start_up
 	$(BIN)/python -m benchmarks.stalled_sinks
 	$(BIN)/python -m benchmarks.check_speed
+
+fuzz: $(VENV)/.dev  ## look for configs that the check chokes on, for a minute
+	$(BIN)/python -m benchmarks.fuzz_check --seconds 60
 
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -20,7 +20,7 @@ from logroute.config.nodes import (
 )
 from logroute.config.scalars import MAX_DIGITS
 from logroute.config.source import MAX_BYTES, Lines, Source
-from logroute.diagnostics import Diagnostic, Span, error
+from logroute.diagnostics import Diagnostic, Severity, Span, error
 from logroute.patterns import lazy_pattern
 
 __all__ = ["parse"]
@@ -59,7 +59,8 @@ def parse(source: Source, budget: Budget | None = None) -> tuple[Node | None, li
             Span(source.name, 1, 1, 1, 1),
             "start with `version: 1` and a `handlers` mapping",
         )
-        return None, faults or [empty]
+        is_told = any(fault.severity is Severity.ERROR for fault in faults)
+        return None, faults if is_told else [*faults, empty]
     return root, faults
 
 

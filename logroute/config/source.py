@@ -134,7 +134,7 @@ def read_path(
 
 def from_text(text: str, name: str = "<text>", syntax: Syntax = "yaml") -> Source:
     """Return `text` as a source."""
-    return Source(name, text.removeprefix("\ufeff"), syntax)
+    return Source(name, text.lstrip("\ufeff"), syntax)
 
 
 def from_dict(mapping: Mapping[Any, Any], name: str = "<dict>") -> Source:
@@ -149,7 +149,8 @@ def from_bytes(
     fault = _find_undecodable(data, name)
     if fault is not None:
         return None, [fault]
-    return Source(name, data.decode("utf-8-sig"), syntax, path), []
+    # a file put together of others may have several
+    return Source(name, data.decode().lstrip("\ufeff"), syntax, path), []
 
 
 def read_file(

@@ -141,6 +141,7 @@ class _Builder:
         self.documents = 0
         is_odd = not self.text.isascii() and _ODD_BREAKS.search(self.text)
         self.lines = Lines(self.text) if is_odd else None
+        self.length = len(self.text)
 
     def run(self, parser: Any) -> Node | None:
         """Read all events; return the root."""
@@ -180,6 +181,8 @@ class _Builder:
         return self.root
 
     def _span(self, start: Any, end: Any) -> Span:
+        if end.index >= self.length:  # libyaml adds a line where the last one is not ended
+            self.lines = self.lines or Lines(self.text)
         if self.lines is not None:
             return Span(self.name, *self.lines.place(start.index), *self.lines.place(end.index))
         place = (self.name, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
@@ -188,7 +191,8 @@ class _Builder:
     def _scalar_span(self, event: Any) -> Span:
         """Return the place of the scalar itself, without its anchor and tag."""
         start, end = event.start_mark, event.end_mark
-        if event.anchor is None and event.tag is None and self.lines is None:  # nearly always
+        is_bare = event.anchor is None and event.tag is None
+        if is_bare and self.lines is None and end.index < self.length:  # nearly always
             place = (self.name, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
             return _new(Span, place)
         span = self._span(start, end)

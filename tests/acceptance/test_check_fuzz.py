@@ -92,7 +92,9 @@ import resource, sys
 from logroute.cli import main
 code = main(["check", *sys.argv[1:]])
 usage = resource.getrusage(resource.RUSAGE_SELF)
-print(code, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime, file=sys.stderr)
+with open("/proc/self/status") as file:  # ru_maxrss is at least that of whoever started us
+    (peak,) = [line.split()[1] for line in file if line.startswith("VmHWM")]
+print(code, int(peak) / 1024, usage.ru_utime + usage.ru_stime, file=sys.stderr)
 """
 
 

@@ -98,8 +98,7 @@ class Examiner:
         self._check_formats(report)
         if source is not None:
             self._check_agreement(source, loaded)
-            with self._timed("fix"):
-                self._check_fixes(source, loaded, way)
+            self._check_fixes(source, loaded, way)
             if loaded.config is not None:
                 self.configs += 1
                 self._check_commands(source, loaded)
@@ -178,7 +177,8 @@ class Examiner:
         errors = count_errors(loaded)
         for is_unsafe in (False, True):
             task = Task(lambda text, profile: way.load(text, profile), is_unsafe=is_unsafe)
-            fixed = fix_source(source, task)
+            with self._timed("fix"):
+                fixed = fix_source(source, task)
             assert (fixed.cured > 0) is (fixed.source.text != source.text)
             if not errors:
                 assert not count_errors(fixed.loaded), fixed.source.text
