@@ -196,7 +196,7 @@ class _Builder:
             place = (self.name, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
             return _new(Span, place)
         span = self._span(start, end)
-        if span.line == span.end_line:
+        if not is_bare and span.line == span.end_line:
             width = len(event.value) + (2 if event.style else 0)
             if width <= span.end_column - span.column:
                 span = span._replace(column=span.end_column - width)

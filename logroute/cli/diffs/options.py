@@ -5,6 +5,7 @@ Decoded values are compared, so that another spelling of the same (`10MiB` for
 changed. Pure; runs in the thread of the command.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 
 from logroute.cli.diffs import OptionChange, PartChange
@@ -209,6 +210,8 @@ class _Pair:
             for key in dict.fromkeys([*before, *after]):
                 inner = before.get(key, _ABSENT), after.get(key, _ABSENT)
                 yield from self.value((*path, key), (*option, str(key)), *inner)
+        elif _is_nan(before) and _is_nan(after):  # they are not even equal to themselves
+            return
         elif before != after or self._differs_unseen(path):
             yield self._change(path, option, before, after)
 
@@ -232,6 +235,10 @@ class _Pair:
                 told.append(parts.tell(path, value, is_default=not is_set))
         name = ".".join(shown(str(step)) for step in option)
         return OptionChange(name, told[0], told[1], hidden)
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 class _Absent:
