@@ -97,8 +97,12 @@ def nearest(
         return folded[_fold(word)]
     limit = max(1, len(word) // 3)
     near: list[tuple[int, str]] = []
+    wanted = _fold(word)
+    letters = set(wanted)
     for key, name in folded.items():
-        far = distance(_fold(word), key, limit)
+        if len(letters.difference(key)) > limit:  # each of them takes an edit
+            continue
+        far = distance(wanted, key, limit)
         if far <= limit:
             near.append((far, name))
             limit = far  # nobody asks for what is farther
@@ -128,8 +132,19 @@ def distance(left: str, right: str, limit: int) -> int:
     """Return how many single-letter edits and swaps make one word the other; stop above `limit`."""
     if abs(len(left) - len(right)) > limit:
         return limit + 1
-    if left == right:
-        return 0
+    start = 0
+    for a, b in zip(left, right, strict=False):
+        if a != b:
+            break
+        start += 1
+    end = 0
+    for a, b in zip(reversed(left[start:]), reversed(right[start:]), strict=False):
+        if a != b:
+            break
+        end += 1
+    left, right = left[start : len(left) - end], right[start : len(right) - end]
+    if not left or not right:
+        return min(len(left) + len(right), limit + 1)
     before: list[int] = []
     row = list(range(len(right) + 1))
     far = limit + 1
