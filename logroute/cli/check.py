@@ -10,12 +10,12 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from logroute.cli import fixing
+from logroute.cli.checks.find import Found, drop_included, find_files
+from logroute.cli.checks.select import Selection, UsageError
 from logroute.cli.files import STDIN, Way, check_file, wants_color
-from logroute.cli.find import Found, drop_included, find_files
+from logroute.cli.fixes import fixing
 from logroute.cli.output import encoding_of_stdout, say, write
 from logroute.cli.report import FileReport, Report
-from logroute.cli.select import Selection, UsageError
 
 if TYPE_CHECKING:
     from logroute.config.rules.rule import Rule
@@ -146,7 +146,7 @@ def run(options: argparse.Namespace) -> int:
     except UsageError as fault:
         return _report_fault(str(fault), _format(options.format), options.output)
     if options.watch:
-        from logroute.cli.watch import watch
+        from logroute.cli.checks.watch import watch
 
         return watch(lambda: _inspect(options, way)[1], lambda: _find(options).names)
     if options.fix or options.diff:
@@ -165,7 +165,7 @@ def way_of(options: argparse.Namespace) -> Way:
         options.select, options.ignore, options.severity, is_verbose=options.verbose
     )
     if options.env or options.env_file or options.no_env:
-        from logroute.cli.environment import environment
+        from logroute.cli.checks.environment import environment
 
         environ = environment(options.env, options.env_file, is_bare=options.no_env)
     else:

@@ -301,7 +301,7 @@ def _replay(options: argparse.Namespace, explainer: Explainer, name: str) -> int
         raise ValueError("name one log: --from-log or --stdin-jsonl")
     if options.file == "-" and (options.stdin_jsonl or options.from_log == "-"):
         raise ValueError("standard input cannot be both the config and the log")
-    from logroute.cli import replaying
+    from logroute.cli.replays import replaying
 
     render: Callable[..., str] = (
         replaying.to_json if options.format == "json" else replaying.to_text

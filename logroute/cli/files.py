@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from logroute.cli.checks.select import Selection
 from logroute.cli.report import FileReport
-from logroute.cli.select import Selection
 from logroute.config.findings import in_order
 from logroute.config.load import Loaded, load
 from logroute.config.rules.rule import Rule
@@ -182,7 +182,7 @@ def _selected(
 def _without_ignored(
     report: FileReport, way: Way, source: Source, loaded: Loaded
 ) -> tuple[Sequence[Diagnostic], int]:
-    from logroute.cli.suppress import suppress
+    from logroute.cli.checks.suppress import suppress
 
     sources = [source]
     for name in report.texts:

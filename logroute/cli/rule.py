@@ -9,8 +9,8 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from logroute.cli.checks.select import UsageError, codes_of
 from logroute.cli.files import wants_color
-from logroute.cli.select import UsageError, codes_of
 from logroute.config.rules.catalogue import catalogue
 from logroute.config.rules.fixable import SAFE, UNSAFE
 from logroute.config.rules.rule import Rule

@@ -15,11 +15,11 @@ from logroute.app.suites import (
     is_test_file,
     load_suite,
 )
-from logroute.cli.coverage import measure
 from logroute.cli.files import read_one, wants_color
-from logroute.cli.keywords import parse_keywords
 from logroute.cli.output import write
 from logroute.cli.verdicts import Results, text
+from logroute.cli.verdicts.coverage import measure
+from logroute.cli.verdicts.keywords import parse_keywords
 from logroute.config.source import Source
 
 __all__ = ["add_arguments", "run"]

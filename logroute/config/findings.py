@@ -191,7 +191,7 @@ def _respelling(view: View, path: Path, known: list[str], cure: str | None) -> F
     """Return the fix of a misspelt key, where there is no doubt what was meant."""
     if cure is None or not cure.startswith("did you mean"):
         return None
-    from logroute.config.rules.fixes import certain, rename  # only for a finding
+    from logroute.config.views.fixes import certain, rename  # only for a finding
 
     if str(path[-1]).casefold() in _OTHER_VALUES:
         return None
@@ -265,7 +265,7 @@ def _truth_fix(node: Node | None) -> Fix | None:
     meant = _TRUTH.get(node.value.casefold()) if node and isinstance(node.value, str) else None
     if node is None or meant is None:
         return None
-    from logroute.config.rules.fixes import replace  # only for a finding
+    from logroute.config.views.fixes import replace  # only for a finding
 
     return replace(node, meant, is_safe=meant is bool(node.value))
 

@@ -25,9 +25,9 @@ from logroute.config.findings import (
 from logroute.config.nodes import Node, shown
 from logroute.config.outdents import is_outdented, outdented
 from logroute.config.readers import Path, Problem
-from logroute.config.rules import fixes
 from logroute.config.scalars import as_core
 from logroute.config.slips import lost_space, slip_for, space_fix, text_cure, text_fix
+from logroute.config.views import fixes
 from logroute.diagnostics import Diagnostic, Fix, error
 from logroute.hints import OPTION_SYNONYMS, nearest
 

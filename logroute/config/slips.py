@@ -165,7 +165,7 @@ def _bare_host(text: str) -> str | None:
 
 def text_fix(view: "View", path: Path) -> Fix | None:
     """Return the fix of a text with commas where a list is meant, as `text_cure` says."""
-    from logroute.config.rules.fixes import replace  # only for a finding
+    from logroute.config.views.fixes import replace  # only for a finding
 
     node = view.at(path)
     if node is None or not isinstance(node.value, str) or not path or view.is_secret(path):
@@ -209,7 +209,7 @@ def _of_address(view: "View", path: Path, key: str, known: Collection[str]) -> S
 
 
 def _address_fix(view: "View", path: Path, text: str) -> Fix | None:
-    from logroute.config.rules import fixes  # only for a finding
+    from logroute.config.views import fixes  # only for a finding
 
     host = view.at((*path, "host"))
     if host is None or "PORT" in text or "://" in text:
@@ -269,7 +269,7 @@ def _stray_slip(view: "View", path: Path, option: Option | None, strays: list[st
 
 def _list_fix(view: "View", path: Path, given: Node, strays: list[str]) -> Fix | None:
     """Return the fix that puts brackets around a text and the empty keys behind it."""
-    from logroute.config.rules import fixes  # only for a finding
+    from logroute.config.views import fixes  # only for a finding
 
     brackets = fixes.replace(given, [given.text, *strays])
     return fixes.join(brackets, *(fixes.remove(view, (*path[:-1], key)) for key in strays))

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from check_kit import BROKEN, GOOD, WARNED
 
-from logroute.cli.find import find_files, looks_like_config
+from logroute.cli.checks.find import find_files, looks_like_config
 
 OTHERS = {
     "docker-compose.yaml": "version: '3'\nservices:\n  web: {image: x}\n",

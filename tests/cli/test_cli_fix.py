@@ -6,7 +6,7 @@ import stat
 import pytest
 from cli_kit import logroute
 
-from logroute.cli.overwrite import CannotWriteError, overwrite
+from logroute.cli.fixes.overwrite import CannotWriteError, overwrite
 
 BAD = """\
 # our logs

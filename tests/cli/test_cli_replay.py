@@ -10,8 +10,8 @@ import pytest
 from cli_kit import ROOT, logroute
 
 from logroute.app.explain import Explainer
-from logroute.cli.loglines import LogReader, is_log_level
-from logroute.cli.replay import Replay
+from logroute.cli.replays.loglines import LogReader, is_log_level
+from logroute.cli.replays.replay import Replay
 from logroute.config.load import load
 from logroute.formatters import KINDS
 from logroute.levels import Levels

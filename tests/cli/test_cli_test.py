@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 from cli_kit import ROOT, logroute
 
-from logroute.cli.keywords import parse_keywords
+from logroute.cli.verdicts.keywords import parse_keywords
 
 SCHEMA = json.loads((ROOT / "schemas/test-report.schema.json").read_text())
 CONFIG = """version: 1

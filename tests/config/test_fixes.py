@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rule_fixtures import FIXTURES, file_of
 
-from logroute.cli.rounds import Task, fix_source
+from logroute.cli.fixes.rounds import Task, fix_source
 from logroute.config.edits import apply
 from logroute.config.load import load
 from logroute.config.parse import parse
-from logroute.config.rules import fixes
 from logroute.config.source import Source, read_path
+from logroute.config.views import fixes
 from logroute.diagnostics import Diagnostic, Edit, Fix, Severity, Span, error
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from logroute.config.load import load
-from logroute.config.rules.entries import reach_of, split_authority
+from logroute.config.views.entries import reach_of, split_authority
 from logroute.sinks.email import EmailSpec
 from logroute.sinks.http import HttpSpec
 

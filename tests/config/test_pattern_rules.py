@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from logroute.config.load import load
-from logroute.config.rules.graphs import Budget
-from logroute.config.rules.traps import find_trap
+from logroute.config.regexes.graphs import Budget
+from logroute.config.regexes.traps import find_trap
 
 # from collections of patterns that stopped services, and variations of them
 EVIL = [

@@ -14,9 +14,9 @@ from logroute.config.decode import read
 from logroute.config.flow import effective_level, route_table
 from logroute.config.load import Loaded, load
 from logroute.config.model import Config
-from logroute.config.rules.facts import Facts
 from logroute.config.rules.reach import _gap
-from logroute.config.rules.survey import Survey, survey
+from logroute.config.views.facts import Facts
+from logroute.config.views.survey import Survey, survey
 from logroute.diagnostics import Diagnostic, Severity
 from logroute.levels import Levels
 from logroute.routing import Outcome

@@ -18,25 +18,25 @@ from logroute.app.examples import run as run_example
 from logroute.app.explain import Explainer
 from logroute.app.narration import narrate
 from logroute.app.suites import load_suite
-from logroute.cli.coverage import measure
+from logroute.cli.checks.select import Selection
 from logroute.cli.diffs import Difference
 from logroute.cli.diffs.options import PartsOf, compare_parts
 from logroute.cli.diffs.render import render_json, render_text
 from logroute.cli.diffs.routing import TooLargeError, compare_routing
 from logroute.cli.files import Way, report_on
+from logroute.cli.fixes.patch import make_patch
+from logroute.cli.fixes.rounds import Task, fix_source
 from logroute.cli.graphs import dot, html, mermaid, svg, tree
 from logroute.cli.graphs import json as graph_json
 from logroute.cli.graphs.build import build as draw
 from logroute.cli.graphs.words import Scale
-from logroute.cli.patch import make_patch
 from logroute.cli.report import FileReport, Report, github, jsonl, junit, sarif, text
 from logroute.cli.report import json as report_json
-from logroute.cli.rounds import Task, fix_source
-from logroute.cli.select import Selection
 from logroute.cli.verdicts import Results
 from logroute.cli.verdicts import json as verdicts_json
 from logroute.cli.verdicts import junit as verdicts_junit
 from logroute.cli.verdicts import text as verdicts_text
+from logroute.cli.verdicts.coverage import measure
 from logroute.config.load import Loaded, load
 from logroute.config.model import Config, Foreign, RecordSpec
 from logroute.config.source import Source, from_bytes, read_path, split_lines

@@ -11,11 +11,11 @@ import sys
 from collections.abc import Iterator
 
 from logroute.cli import main
+from logroute.cli.checks.select import Selection
 from logroute.cli.files import Way, check_file
 from logroute.cli.report import Report, github, jsonl, junit, sarif
 from logroute.cli.report import json as whole
 from logroute.cli.report.text import Style, render
-from logroute.cli.select import Selection
 
 
 def outputs(name: str) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from rule_fixtures import FIXTURES, ROOT, file_of
 PAGES = ROOT / "docs" / "rules"
 FIXABLE = ROOT / "logroute" / "config" / "rules" / "fixable.py"
 
-_MODULE = '''"""The rules whose findings may come with a fix; see `fixes.py`.
+_MODULE = '''"""The rules whose findings may come with a fix; see `config/views/fixes.py`.
 
 Written by ``python tests/kits/rule_pages.py``, from the findings in the bad fixtures.
 """

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from logroute.app.examples import Verdict
 from logroute.app.suites import Suite
-from logroute.cli.coverage import Coverage
+from logroute.cli.verdicts.coverage import Coverage
 from logroute.diagnostics import Diagnostic
 
 __all__ = ["Results"]

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from logroute.app.examples import Failure, Verdict
-from logroute.cli.coverage import Coverage
 from logroute.cli.verdicts import Results
+from logroute.cli.verdicts.coverage import Coverage
 from logroute.diagnostics import Diagnostic, Span
 from logroute.records import message_of
 

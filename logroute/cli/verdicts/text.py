@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from logroute.app.examples import describe
 from logroute.app.narration import printable
-from logroute.cli.coverage import Coverage
 from logroute.cli.report import FileReport, Report
 from logroute.cli.report import text as report_text
 from logroute.cli.verdicts import Results
+from logroute.cli.verdicts.coverage import Coverage
 from logroute.config.source import read_path
 
 __all__ = ["render"]

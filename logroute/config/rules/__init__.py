@@ -16,8 +16,8 @@ from logroute.config.decode import Decoded, read
 from logroute.config.model import Config
 from logroute.config.nodes import Node
 from logroute.config.rules import credentials, formats, habits, levels, names
-from logroute.config.rules.facts import Facts
 from logroute.config.rules.rule import Rule
+from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic
 
 __all__ = ["RULES", "check_rules"]

@@ -7,9 +7,9 @@ from itertools import islice
 from logroute.config.findings import subject
 from logroute.config.model import NetworkHandlerSpec, StdHandlerSpec
 from logroute.config.nodes import shown
-from logroute.config.rules.calls import Call, calls
-from logroute.config.rules.facts import Facts
 from logroute.config.rules.rule import rule
+from logroute.config.views.calls import Call, calls
+from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Severity, error, warning
 from logroute.hints import nearest
 from logroute.options import options_of
@@ -126,7 +126,7 @@ def _unknown(facts: Facts, call: Call, key: str) -> Diagnostic:
     meant = _meant(call, key)
     if meant is None or meant not in known:
         return error("LR905", message, where, _cure(facts, call, key, meant, known))
-    from logroute.config.rules.fixes import rename
+    from logroute.config.views.fixes import rename
 
     return error("LR905", message, where, f"did you mean `{meant}`?", rename(facts, path, meant))
 

@@ -11,8 +11,8 @@ from logroute.config.decode import FAMILIES, is_marked, top_options
 from logroute.config.model import HandlerSpec, NetworkHandlerSpec
 from logroute.config.nodes import Node
 from logroute.config.readers import Path
-from logroute.config.rules.entries import class_of, text_of
-from logroute.config.rules.facts import Facts
+from logroute.config.views.entries import class_of, text_of
+from logroute.config.views.facts import Facts
 from logroute.options import Option, options_of
 from logroute.patterns import lazy_pattern
 from logroute.shapes import Choice, Either, Flag, Many, Nested, Number, Parsed, Part, Table, Text

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from logroute.config.findings import subject, tell
 from logroute.config.nodes import Node, shown
 from logroute.config.readers import Path
-from logroute.config.rules.entries import (
+from logroute.config.rules.rule import rule
+from logroute.config.views.entries import (
     class_of,
     handlers,
     is_given,
@@ -13,8 +14,7 @@ from logroute.config.rules.entries import (
     of_kind,
     text_of,
 )
-from logroute.config.rules.facts import Facts
-from logroute.config.rules.rule import rule
+from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Severity, error, warning
 from logroute.options import VEIL
 from logroute.patterns import lazy_pattern
@@ -107,7 +107,7 @@ def _is_unknown(node: Node | None) -> bool:
 
 
 def _in_clear(facts: Facts, path: Path, cure: str, right: str) -> Diagnostic:
-    from logroute.config.rules.fixes import replace  # only for a finding
+    from logroute.config.views.fixes import replace  # only for a finding
 
     node = facts.node.at(path)
     fix = None if node is None else replace(node, right, is_safe=False)

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from logroute.config.decode import is_foreign
 from logroute.config.nodes import Node, shown
-from logroute.config.rules import fixes
-from logroute.config.rules.entries import class_of, handlers, text_of
-from logroute.config.rules.facts import Facts, letter
 from logroute.config.rules.rule import rule
+from logroute.config.views import fixes
+from logroute.config.views.entries import class_of, handlers, text_of
+from logroute.config.views.facts import Facts, letter
 from logroute.diagnostics import Diagnostic, Severity, warning
 from logroute.patterns import lazy_pattern
 

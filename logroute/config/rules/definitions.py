@@ -10,10 +10,10 @@ from typing import NamedTuple
 from logroute.config.model import Foreign
 from logroute.config.nodes import Node, shown
 from logroute.config.readers import Path
-from logroute.config.rules import fixes
-from logroute.config.rules.facts import Facts
 from logroute.config.rules.names import fold, nested, references
 from logroute.config.rules.rule import rule
+from logroute.config.views import fixes
+from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Fix, Severity, Span, error, info, warning
 from logroute.hints import nearest
 from logroute.options import VEIL

@@ -9,12 +9,12 @@ from typing import NamedTuple
 from logroute.config.flow import effective_level
 from logroute.config.model import Foreign
 from logroute.config.nodes import Node, shown
-from logroute.config.rules.certainty import FLOW_SECTIONS, is_overlaid
-from logroute.config.rules.entries import class_of, handlers
-from logroute.config.rules.facts import Facts
 from logroute.config.rules.rule import rule
-from logroute.config.rules.survey import survey
-from logroute.config.rules.wording import first_line, level_places
+from logroute.config.views.certainty import FLOW_SECTIONS, is_overlaid
+from logroute.config.views.entries import class_of, handlers
+from logroute.config.views.facts import Facts
+from logroute.config.views.survey import survey
+from logroute.config.views.wording import first_line, level_places
 from logroute.diagnostics import Diagnostic, Severity
 
 __all__ = ["feedback_loops"]

@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterator
 
 from logroute.config.nodes import shown
-from logroute.config.rules import fixes
-from logroute.config.rules.facts import Facts
 from logroute.config.rules.rotation import OF_FILES
 from logroute.config.rules.rule import Rule, rule
-from logroute.config.rules.writers import Writer, writers
+from logroute.config.views import fixes
+from logroute.config.views.facts import Facts
+from logroute.config.views.writers import Writer, writers
 from logroute.diagnostics import Diagnostic, Severity, info, warning
 from logroute.patterns import lazy_pattern
 

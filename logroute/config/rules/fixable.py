@@ -1,4 +1,4 @@
-"""The rules whose findings may come with a fix; see `fixes.py`.
+"""The rules whose findings may come with a fix; see `config/views/fixes.py`.
 
 Written by ``python tests/kits/rule_pages.py``, from the findings in the bad fixtures.
 """

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from logroute.config.decode import is_foreign
 from logroute.config.model import Foreign
 from logroute.config.nodes import Node, shown
-from logroute.config.rules.facts import MAX_PATTERNS, Facts, letter, redacted
 from logroute.config.rules.rule import rule
+from logroute.config.views.facts import MAX_PATTERNS, Facts, letter, redacted
 from logroute.diagnostics import Diagnostic, Fix, Severity, error
 from logroute.patterns import lazy_pattern
 
@@ -184,7 +184,7 @@ def _style_meant(entry: Node) -> str | None:
 
 def _restyled(facts: Facts, name: str, style: str | None) -> Fix | None:
     """Return the fix that gives a formatter the style of its fields, if that makes it right."""
-    from logroute.config.rules import fixes  # only for a finding
+    from logroute.config.views import fixes  # only for a finding
 
     entry = facts.node.at(("formatters", name))
     layout = entry.at(("format",)) if entry is not None else None

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from logroute.config.findings import tell
 from logroute.config.nodes import Node, shown
 from logroute.config.readers import Path, Problem
-from logroute.config.rules.facts import Facts
 from logroute.config.rules.rule import rule
+from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Severity, Span, error, info
 from logroute.patterns import lazy_pattern
 
@@ -182,7 +182,7 @@ def disables_existing(facts: Facts) -> Iterator[Diagnostic]:
         return
     if any(problem.code == "LR108" for problem in facts.view.found.problems):
         return  # it may be meant as a file of ours
-    from logroute.config.rules.fixes import add  # only for a finding
+    from logroute.config.views.fixes import add  # only for a finding
 
     message = "the standard library would silence all loggers that exist and are not named here"
     entry = "disable_existing_loggers: false"

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from logroute.config.model import Foreign
 from logroute.config.nodes import Node, shown
 from logroute.config.readers import Path
-from logroute.config.rules.facts import Facts
 from logroute.config.rules.rule import Rule, rule
+from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Severity, error, warning
 
 __all__ = ["HOST"]

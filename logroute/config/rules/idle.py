@@ -8,9 +8,9 @@ from logroute.config.findings import subject
 from logroute.config.model import Foreign
 from logroute.config.nodes import Node
 from logroute.config.readers import Path
-from logroute.config.rules.entries import text_of
-from logroute.config.rules.facts import Facts
 from logroute.config.rules.rule import rule
+from logroute.config.views.entries import text_of
+from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Severity, Span, warning
 
 __all__ = ["idle_filters"]

@@ -12,13 +12,13 @@ from itertools import islice
 from logroute.config.decode import is_foreign
 from logroute.config.model import Foreign, RouteSpec
 from logroute.config.nodes import Node, shown
-from logroute.config.rules import fixes
 from logroute.config.rules.dates import bad_dates
-from logroute.config.rules.entries import class_of, handlers
-from logroute.config.rules.facts import Facts
 from logroute.config.rules.formats import conversion_cure, lost_conversions
-from logroute.config.rules.lines import FORMS, Layout, layouts
 from logroute.config.rules.rule import Rule, rule
+from logroute.config.views import fixes
+from logroute.config.views.entries import class_of, handlers
+from logroute.config.views.facts import Facts
+from logroute.config.views.lines import FORMS, Layout, layouts
 from logroute.diagnostics import Diagnostic, Severity, info, warning
 from logroute.hints import nearest
 from logroute.matchers import MatchSpec

@@ -5,8 +5,8 @@ from itertools import islice
 
 from logroute.config.nodes import shown
 from logroute.config.readers import Site
-from logroute.config.rules.facts import Facts
 from logroute.config.rules.rule import rule
+from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Fix, Severity, error, info
 from logroute.matchers import MatchSpec
 from logroute.options import VEIL
@@ -114,8 +114,8 @@ def _fix(site: Site, cure: str) -> Fix | None:
     meant = cure.removeprefix("did you mean ").removeprefix("write ").strip("`?")
     if not word or cure == meant or f"`{meant}`" not in cure:
         return None
-    from logroute.config.rules import fixes  # only for a finding
     from logroute.config.rules.names import is_near
+    from logroute.config.views import fixes  # only for a finding
 
     if cure.startswith("write "):
         return fixes.replace(site.node, meant)

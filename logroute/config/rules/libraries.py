@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from logroute.config.nodes import Node, shown
-from logroute.config.rules.facts import Facts
 from logroute.config.rules.rule import rule
+from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Fix, Severity, Span, warning
 from logroute.hints import distance
 from logroute.matchers import is_glob
@@ -113,7 +113,7 @@ class _Fixer:
         self.node = node
 
     def __call__(self, meant: str) -> Fix | None:
-        from logroute.config.rules.fixes import rename, replace  # only for a finding
+        from logroute.config.views.fixes import rename, replace  # only for a finding
 
         if self.node is not None:
             return replace(self.node, meant, is_safe=False)

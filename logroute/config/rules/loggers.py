@@ -11,10 +11,11 @@ from typing import NamedTuple
 from logroute.config.flow import effective_level
 from logroute.config.nodes import Node, shown
 from logroute.config.readers import Path
-from logroute.config.rules import fixes, levels
-from logroute.config.rules.certainty import is_fixed, is_overlaid, level_node
-from logroute.config.rules.facts import Facts
+from logroute.config.rules import levels
 from logroute.config.rules.rule import rule
+from logroute.config.views import fixes
+from logroute.config.views.certainty import is_fixed, is_overlaid, level_node
+from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Fix, Severity, Span, info, warning
 from logroute.options import VEIL
 from logroute.patterns import lazy_pattern

@@ -14,10 +14,10 @@ from logroute.config.flow import CHILD, STRANGER, Grid, effective_level, route_t
 from logroute.config.model import Config, RouteSpec
 from logroute.config.nodes import Node, shown
 from logroute.config.readers import Path
-from logroute.config.rules.entries import class_of, handlers, kind_of
-from logroute.config.rules.facts import Facts
-from logroute.config.rules.fixes import add, replace
 from logroute.config.rules.rule import rule
+from logroute.config.views.entries import class_of, handlers, kind_of
+from logroute.config.views.facts import Facts
+from logroute.config.views.fixes import add, replace
 from logroute.diagnostics import Diagnostic, Severity, Span, info, warning
 from logroute.matchers import Probe
 from logroute.routing import Route, RouteTable

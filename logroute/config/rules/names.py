@@ -6,8 +6,8 @@ from itertools import islice
 from logroute.config.model import StdHandlerSpec
 from logroute.config.nodes import Node, shown
 from logroute.config.readers import Site
-from logroute.config.rules.facts import Facts
 from logroute.config.rules.rule import rule
+from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Fix, Severity
 from logroute.hints import nearest
 from logroute.options import VEIL
@@ -96,7 +96,7 @@ def _renamed(nodes: list[Node], name: str, known: Iterable[str]) -> Fix | None:
     near = alike or [one for one in names if is_near(one, name)]
     if len(near) != 1 or near[0] not in names:
         return None
-    from logroute.config.rules import fixes  # only for a finding
+    from logroute.config.views import fixes  # only for a finding
 
     return fixes.join(*(fixes.replace(node, near[0], is_safe=bool(alike)) for node in nodes))
 

@@ -11,7 +11,9 @@ from logroute.config.findings import subject
 from logroute.config.nodes import Node, shown
 from logroute.config.readers import Path
 from logroute.config.rules.blanks import blanks
-from logroute.config.rules.entries import (
+from logroute.config.rules.ports import port_mismatches
+from logroute.config.rules.rule import rule
+from logroute.config.views.entries import (
     ANY_ADDRESSES,
     Destination,
     destinations,
@@ -23,10 +25,8 @@ from logroute.config.rules.entries import (
     shown_host,
     text_of,
 )
-from logroute.config.rules.facts import Facts
-from logroute.config.rules.fixes import replace
-from logroute.config.rules.ports import port_mismatches
-from logroute.config.rules.rule import rule
+from logroute.config.views.facts import Facts
+from logroute.config.views.fixes import replace
 from logroute.diagnostics import Diagnostic, Severity, info, warning
 from logroute.options import VEIL
 from logroute.patterns import lazy_pattern

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from logroute.config.nodes import shown
-from logroute.config.rules.facts import Facts
+from logroute.config.regexes.traps import Budget, find_trap
 from logroute.config.rules.rule import Rule, rule
-from logroute.config.rules.traps import Budget, find_trap
+from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Severity, warning
 
 __all__ = ["ADVICE"]

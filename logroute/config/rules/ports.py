@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from logroute.config.findings import subject
 from logroute.config.nodes import Node
 from logroute.config.readers import Path
-from logroute.config.rules.entries import Destination, destinations, is_given, is_null, text_of
-from logroute.config.rules.facts import Facts
-from logroute.config.rules.fixes import add, replace
 from logroute.config.rules.rule import rule
+from logroute.config.views.entries import Destination, destinations, is_given, is_null, text_of
+from logroute.config.views.facts import Facts
+from logroute.config.views.fixes import add, replace
 from logroute.diagnostics import Diagnostic, Fix, Severity, info, warning
 
 __all__ = ["port_mismatches"]

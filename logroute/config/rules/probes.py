@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from logroute.config.model import Foreign
 from logroute.config.nodes import Node, shown
 from logroute.config.readers import Path
-from logroute.config.rules.facts import Facts
 from logroute.config.rules.rule import Rule
+from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Severity, error, info
 from logroute.sinks import NetworkSpec, TimeoutSpec
 

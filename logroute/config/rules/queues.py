@@ -9,13 +9,13 @@ from logroute.config.findings import subject
 from logroute.config.model import HandlerSpec, NetworkHandlerSpec
 from logroute.config.nodes import Node
 from logroute.config.readers import Path
-from logroute.config.rules.entries import handlers, kind_of, of_kind, text_of
-from logroute.config.rules.facts import Facts
-from logroute.config.rules.fixes import replace
 from logroute.config.rules.idle import idle_filters
 from logroute.config.rules.mails import mails_of_low_levels, mails_per_record
 from logroute.config.rules.network import is_stream
 from logroute.config.rules.rule import rule
+from logroute.config.views.entries import handlers, kind_of, of_kind, text_of
+from logroute.config.views.facts import Facts
+from logroute.config.views.fixes import replace
 from logroute.delivery.specs import QueueSpec
 from logroute.diagnostics import Diagnostic, Severity, Span, info, warning
 from logroute.units import format_duration

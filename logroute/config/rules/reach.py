@@ -8,15 +8,15 @@ from collections.abc import Iterator
 
 from logroute.config.flow import STRANGER
 from logroute.config.nodes import shown
-from logroute.config.rules.certainty import FLOW_SECTIONS, is_fixed, is_overlaid, level_node
-from logroute.config.rules.facts import Facts
 from logroute.config.rules.feedback import feedback_loops
-from logroute.config.rules.lanes import Lane
 from logroute.config.rules.names import nested
 from logroute.config.rules.repeats import repeated_records
 from logroute.config.rules.rule import rule
-from logroute.config.rules.survey import Row, Survey, parents, survey
-from logroute.config.rules.wording import first_line, level_places, title, whose
+from logroute.config.views.certainty import FLOW_SECTIONS, is_fixed, is_overlaid, level_node
+from logroute.config.views.facts import Facts
+from logroute.config.views.lanes import Lane
+from logroute.config.views.survey import Row, Survey, parents, survey
+from logroute.config.views.wording import first_line, level_places, title, whose
 from logroute.diagnostics import Diagnostic, Severity, info, warning
 
 __all__ = ["handlers_below_loggers", "levels_never_passing", "unrouted_levels"]

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 from logroute.config.flow import STRANGER
 from logroute.config.model import HandlerSpec
 from logroute.config.nodes import Node, shown
-from logroute.config.rules import fixes
-from logroute.config.rules.certainty import FLOW_SECTIONS, is_fixed, is_overlaid
-from logroute.config.rules.entries import handlers, kind_of
-from logroute.config.rules.facts import Facts
 from logroute.config.rules.rule import rule
-from logroute.config.rules.survey import Row, Survey, survey
-from logroute.config.rules.wording import first_line, whose
+from logroute.config.views import fixes
+from logroute.config.views.certainty import FLOW_SECTIONS, is_fixed, is_overlaid
+from logroute.config.views.entries import handlers, kind_of
+from logroute.config.views.facts import Facts
+from logroute.config.views.survey import Row, Survey, survey
+from logroute.config.views.wording import first_line, whose
 from logroute.diagnostics import Diagnostic, Severity
 from logroute.hints import nearest
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from itertools import islice
 
 from logroute.config.nodes import shown
-from logroute.config.rules import fixes
-from logroute.config.rules.facts import Facts
 from logroute.config.rules.rule import Rule, rule
-from logroute.config.rules.writers import Writer, writers
+from logroute.config.views import fixes
+from logroute.config.views.facts import Facts
+from logroute.config.views.writers import Writer, writers
 from logroute.diagnostics import Diagnostic, Severity, error, info, warning
 from logroute.hints import nearest
 from logroute.patterns import lazy_pattern

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from logroute.config.nodes import Node, shown
 from logroute.config.readers import Path
-from logroute.config.rules import fixes
-from logroute.config.rules.certainty import is_fixed, is_overlaid
-from logroute.config.rules.facts import Facts
-from logroute.config.rules.lanes import Lane
 from logroute.config.rules.rule import rule
-from logroute.config.rules.survey import Row, Survey, survey
-from logroute.config.rules.wording import first_line, title
+from logroute.config.views import fixes
+from logroute.config.views.certainty import is_fixed, is_overlaid
+from logroute.config.views.facts import Facts
+from logroute.config.views.lanes import Lane
+from logroute.config.views.survey import Row, Survey, survey
+from logroute.config.views.wording import first_line, title
 from logroute.diagnostics import Diagnostic, Fix, Severity, Span, info, warning
 from logroute.levels import HIGHEST
 from logroute.records import STANDARD

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from logroute.diagnostics import NAMES, Diagnostic, Severity
 
 if TYPE_CHECKING:
-    from logroute.config.rules.facts import Facts
+    from logroute.config.views.facts import Facts
 
 __all__ = ["Rule", "rule"]
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from itertools import islice
 
 from logroute.config.nodes import Node, shown
-from logroute.config.rules import fixes
-from logroute.config.rules.facts import Facts
 from logroute.config.rules.rule import Rule, rule
 from logroute.config.scalars import as_core, as_legacy
+from logroute.config.views import fixes
+from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Severity, warning
 
 __all__ = ["ADVICE"]

@@ -10,7 +10,8 @@ from logroute.config.findings import subject
 from logroute.config.nodes import Node, shown
 from logroute.config.readers import Path
 from logroute.config.rules.credentials import sends_login_in_clear
-from logroute.config.rules.entries import (
+from logroute.config.rules.rule import rule
+from logroute.config.views.entries import (
     Destination,
     destinations,
     handlers,
@@ -21,16 +22,15 @@ from logroute.config.rules.entries import (
     shown_host,
     text_of,
 )
-from logroute.config.rules.facts import Facts
-from logroute.config.rules.fixes import add, remove, replace
-from logroute.config.rules.literals import (
+from logroute.config.views.facts import Facts
+from logroute.config.views.fixes import add, remove, replace
+from logroute.config.views.literals import (
     is_written,
     secret_default,
     secret_in_url,
     secret_places,
     texts,
 )
-from logroute.config.rules.rule import rule
 from logroute.diagnostics import Diagnostic, Fix, Severity, info, warning
 from logroute.shapes import Flag
 

@@ -8,10 +8,10 @@ from itertools import islice
 from logroute.config.findings import subject
 from logroute.config.nodes import Node, shown
 from logroute.config.rules import arguments, values
-from logroute.config.rules.calls import MISSING, calls, dotted_names, find, value_of
-from logroute.config.rules.facts import Facts
 from logroute.config.rules.libraries import misspelt_library_loggers
 from logroute.config.rules.rule import rule
+from logroute.config.views.calls import MISSING, calls, dotted_names, find, value_of
+from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Fix, Severity, error, warning
 from logroute.hints import distance, nearest
 
@@ -105,7 +105,7 @@ def _missing(family: str, node: Node, owner: str, bare: str) -> Diagnostic:
 
 
 def _replaced(node: Node, text: str, *, is_safe: bool = True) -> Fix | None:
-    from logroute.config.rules.fixes import replace  # only for a finding
+    from logroute.config.views.fixes import replace  # only for a finding
 
     return replace(node, text, is_safe=is_safe)
 
@@ -166,7 +166,7 @@ def classes_of_filters(facts: Facts) -> Iterator[Diagnostic]:
         message = f"{subject(path[:2])}: the standard library passes over the `class` of a filter"
         text = keys["class"].text
         cure = f'write `"()": {shown(text)}`' if text and not keys["class"].secret else "write `()`"
-        from logroute.config.rules.fixes import rename  # only for a finding
+        from logroute.config.views.fixes import rename  # only for a finding
 
         fix = rename(facts, path, "()", is_safe=False)
         yield warning("LR910", message, where, cure, fix)
@@ -230,7 +230,7 @@ def levels_behind_queues(facts: Facts) -> Iterator[Diagnostic]:
             f"the level of handler `{first}`{more} behind {subject(call.path)} counts here, "
             "but not in the standard library"
         )
-        from logroute.config.rules.fixes import add  # only for a finding
+        from logroute.config.views.fixes import add  # only for a finding
 
         fix = add(facts, call.path, "respect_handler_level: true", is_safe=False)
         where = facts.view.place((*call.path, "handlers"))

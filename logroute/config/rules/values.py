@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from logroute.config.findings import subject
 from logroute.config.nodes import Node, shown
-from logroute.config.rules.calls import UNKNOWN, Call, calls, value_of
-from logroute.config.rules.facts import Facts
 from logroute.config.rules.rule import rule
+from logroute.config.views.calls import UNKNOWN, Call, calls, value_of
+from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Fix, Severity
 from logroute.hints import nearest
 from logroute.patterns import lazy_pattern
@@ -124,7 +124,7 @@ def _diagnostic(
         message += f"; {fault.follows}"
     fix: Fix | None = None
     if fault.value is not None:
-        from logroute.config.rules.fixes import replace  # only for a finding
+        from logroute.config.views.fixes import replace  # only for a finding
 
         fix = replace(node, fault.value, is_safe=fault.is_safe)
     severity = Severity.WARNING if fault.follows else Severity.ERROR

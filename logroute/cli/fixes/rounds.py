@@ -9,7 +9,7 @@ by halves and left out.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from logroute.cli.proof import Proof
+from logroute.cli.fixes.proof import Proof
 from logroute.config.edits import Changed, apply
 from logroute.config.load import Loaded
 from logroute.config.parse import parse

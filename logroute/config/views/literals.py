@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from logroute.config.nodes import Node, TupleItems
 from logroute.config.readers import OTHER_VARIABLE, Path
-from logroute.config.rules.entries import handlers, text_of, written
-from logroute.config.rules.facts import Facts
+from logroute.config.views.entries import handlers, text_of, written
+from logroute.config.views.facts import Facts
 from logroute.diagnostics import Span
 from logroute.patterns import lazy_pattern
 

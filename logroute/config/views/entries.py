@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from logroute.config.nodes import Node
 from logroute.config.readers import Path, typed
-from logroute.config.rules.facts import Facts
+from logroute.config.views.facts import Facts
 from logroute.options import VEIL
 
 __all__ = [

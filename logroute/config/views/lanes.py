@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from logroute.config.flow import EffectiveLevel
 from logroute.config.model import RouteSpec
 from logroute.config.nodes import Node
-from logroute.config.rules.certainty import has_unknown
-from logroute.config.rules.facts import Facts
+from logroute.config.views.certainty import has_unknown
+from logroute.config.views.facts import Facts
 from logroute.levels import Levels, LevelSet
 from logroute.matchers import MatchSpec, compile_match, is_glob
 

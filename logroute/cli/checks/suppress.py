@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from logroute.cli.select import Selection, UsageError, codes_of, is_reading
+from logroute.cli.checks.select import Selection, UsageError, codes_of, is_reading
 from logroute.config.source import Lines, Source, split_lines
 from logroute.diagnostics import Diagnostic, Edit, Fix, Severity, Span, warning
 

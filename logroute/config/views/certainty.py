@@ -5,7 +5,7 @@ Runs in whatever thread loads a config.
 
 from logroute.config.nodes import Node
 from logroute.config.readers import Path
-from logroute.config.rules.facts import Facts
+from logroute.config.views.facts import Facts
 
 __all__ = ["FLOW_SECTIONS", "has_unknown", "is_fixed", "is_overlaid", "level_node"]
 

@@ -23,9 +23,9 @@ from logroute.config.flow import (
 )
 from logroute.config.model import Config
 from logroute.config.readers import Path
-from logroute.config.rules.certainty import has_unknown, is_fixed, is_overlaid, level_node
-from logroute.config.rules.facts import Facts
-from logroute.config.rules.lanes import Lane, Memo
+from logroute.config.views.certainty import has_unknown, is_fixed, is_overlaid, level_node
+from logroute.config.views.facts import Facts
+from logroute.config.views.lanes import Lane, Memo
 from logroute.levels import HIGHEST, Levels, LevelSet
 from logroute.matchers import Probe
 

@@ -10,16 +10,16 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from logroute.cli.checks.find import Found
+from logroute.cli.checks.select import UsageError
 from logroute.cli.files import Way, report_on, wants_color
-from logroute.cli.find import Found
 from logroute.cli.report import Report
-from logroute.cli.select import UsageError
 from logroute.config.load import Loaded
 from logroute.config.source import MAX_BYTES, Source, Syntax, from_bytes, read_path
 from logroute.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
-    from logroute.cli.rounds import Fixed, Task
+    from logroute.cli.fixes.rounds import Fixed, Task
 
 __all__ = ["add_arguments", "check_arguments", "fix_files", "fix_stdin", "run", "show_diff"]
 
@@ -57,7 +57,7 @@ def check_arguments(options: argparse.Namespace) -> None:
 
 def run(options: argparse.Namespace, way: Way, found: Found) -> tuple[int, bool]:
     """Fix what was found, or show how; return an exit code, and whether the check goes on."""
-    from logroute.cli.rounds import Task  # a check without fixes does without
+    from logroute.cli.fixes.rounds import Task  # a check without fixes does without
 
     def load(source: Source, profile: str | None) -> Loaded:
         return way.load(source, profile, lambda *_: None)  # the check tells of a rule that fails
@@ -102,8 +102,8 @@ def _without_included(found: Found, task: "Task") -> list[str]:
 
 def fix_files(names: Iterable[str], task: "Task") -> bool:
     """Fix files in place, and tell on standard error; return whether all could be written."""
-    from logroute.cli.overwrite import CannotWriteError, overwrite
-    from logroute.cli.rounds import fix_source
+    from logroute.cli.fixes.overwrite import CannotWriteError, overwrite
+    from logroute.cli.fixes.rounds import fix_source
 
     is_good, is_told = True, False
     for name in names:
@@ -133,8 +133,8 @@ def show_diff(
 
     ``-`` is standard input.
     """
-    from logroute.cli.patch import make_patch
-    from logroute.cli.rounds import fix_source
+    from logroute.cli.fixes.patch import make_patch
+    from logroute.cli.fixes.rounds import fix_source
 
     is_any = is_veiled = False
     for name in names:
@@ -159,7 +159,7 @@ def fix_stdin(task: "Task", name: str = "<stdin>") -> "Fixed | None":
 
     What cannot be read is passed on as it is; then None.
     """
-    from logroute.cli.rounds import fix_source
+    from logroute.cli.fixes.rounds import fix_source
 
     before, source = _read_stdin(name)
     fixed = None if source is None else fix_source(source, task)

@@ -3,7 +3,7 @@
 Each function returns a `Fix`, or None where nobody can say what to change: the
 value came from a variable or a dict, its text is escaped or goes over several
 lines. What is behind an alias is found out when a fix is applied
-(`cli/fixing.py`), which also turns places into offsets, keeps the quotes that
+(`cli/fixes/fixing.py`), which also turns places into offsets, keeps the quotes that
 are there and proves that the text still says the same. Pure functions, called
 once a finding is certain.
 """

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
-from logroute.cli.select import UsageError
+from logroute.cli.checks.select import UsageError
 from logroute.config.source import read_path
 
 __all__ = ["environment"]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from logroute.app.explain import Explainer, Gates
 from logroute.app.specimen import exception_class, parse_time, set_time
-from logroute.cli.loglines import Entry
+from logroute.cli.replays.loglines import Entry
 from logroute.config.flow import effective_level
 from logroute.config.model import Foreign
 from logroute.routing import Plan

@@ -14,8 +14,8 @@ from weakref import WeakKeyDictionary
 from logroute.config.model import Foreign
 from logroute.config.nodes import Node
 from logroute.config.readers import Path
-from logroute.config.rules.entries import class_of, handlers
-from logroute.config.rules.facts import Facts
+from logroute.config.views.entries import class_of, handlers
+from logroute.config.views.facts import Facts
 from logroute.diagnostics import Span
 from logroute.patterns import lazy_pattern
 

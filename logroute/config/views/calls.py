@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from logroute.config.nodes import Node
 from logroute.config.readers import Path
-from logroute.config.rules.facts import Facts
+from logroute.config.views.facts import Facts
 
 __all__ = ["MISSING", "UNKNOWN", "Call", "Signature", "calls", "dotted_names", "find", "value_of"]
 

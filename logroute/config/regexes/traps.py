@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from logroute.config.rules.graphs import Budget, EnoughError, circles, path
-from logroute.config.rules.letters import REPEATS, Letters, name_of
+from logroute.config.regexes.graphs import Budget, EnoughError, circles, path
+from logroute.config.regexes.letters import REPEATS, Letters, name_of
 from logroute.patterns import lazy_pattern
 
 __all__ = ["Budget", "Trap", "find_trap"]

@@ -10,8 +10,8 @@ from typing import IO, Any
 
 from logroute.app.explain import Explainer
 from logroute.app.narration import printable
-from logroute.cli.loglines import LogReader, is_log_level
-from logroute.cli.replay import NOWHERE, Replay, Tally
+from logroute.cli.replays.loglines import LogReader, is_log_level
+from logroute.cli.replays.replay import NOWHERE, Replay, Tally
 
 __all__ = ["replay", "to_json", "to_text"]
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from logroute.config.flow import STRANGER
 from logroute.config.nodes import Node, shown
-from logroute.config.rules.certainty import level_node
-from logroute.config.rules.facts import Facts
-from logroute.config.rules.lanes import Lane
-from logroute.config.rules.survey import Row, Survey
+from logroute.config.views.certainty import level_node
+from logroute.config.views.facts import Facts
+from logroute.config.views.lanes import Lane
+from logroute.config.views.survey import Row, Survey
 from logroute.diagnostics import Span
 
 __all__ = ["first_line", "level_places", "title", "whose"]

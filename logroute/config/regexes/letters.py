@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from logroute.config.rules.graphs import Budget
+from logroute.config.regexes.graphs import Budget
 
 __all__ = ["REPEATS", "Letters", "name_of"]
 

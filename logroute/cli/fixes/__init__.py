@@ -1,0 +1,1 @@
+"""`check --fix` and `--diff`: edits on the text of files, proved before they are written."""

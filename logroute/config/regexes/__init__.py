@@ -1,0 +1,1 @@
+"""Regular expressions judged as automata, with bounded work. Pure functions."""
