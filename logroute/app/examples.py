@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from logroute.app.explain import Explainer, Explanation
+from logroute.app.explain import Explainer
+from logroute.app.explanation import Explanation
 from logroute.app.outputs import UnknownOutputError
 from logroute.app.specimen import set_time
 from logroute.config.model import OutputSpec, TestSpec
@@ -209,14 +210,14 @@ def describe(verdict: Verdict, *, is_colored: bool = False) -> list[str]:
     for failure in verdict.failures:
         lines += _described(failure, is_colored)
     if verdict.told is not None:
-        from logroute.app.narration import narrate
+        from logroute.app.explanation import narrate
 
         lines += narrate(verdict.told, is_colored=is_colored)
     return lines
 
 
 def _described(failure: Failure, is_colored: bool) -> Iterator[str]:
-    from logroute.app.narration import printable
+    from logroute.app.explanation import printable
 
     place = printable(str(failure.place))
     head = f"\x1b[31m{place}\x1b[0m" if is_colored else place

@@ -6,8 +6,9 @@ that is asked for. Runs in whatever thread asks.
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from logroute.app.explanation import Arrival, Explanation, Step
 from logroute.app.outputs import output_of
 from logroute.app.specimen import make_record
 from logroute.config.flow import effective_level, route_table
@@ -22,134 +23,12 @@ from logroute.routing import Outcome, Plan, Route
 if TYPE_CHECKING:
     from logroute.app.foreign import ForeignParts
 
-__all__ = ["Arrival", "Explainer", "Explanation", "Gates", "Step"]
+__all__ = ["Explainer", "Gates"]
 
 
 #: Which of others' filters keeps a record from a handler, and what is not known.
 Gate = tuple[str | None, tuple[str, ...]]
 Gates = dict[str, Gate]
-
-
-class Step(NamedTuple):
-    """What one route did, or the handlers of one logger, which are a route at it.
-
-    Attributes:
-        label: the route's name, ``routes[2]``, ``loggers.app`` or ``root``.
-        place: where it stands in the file.
-        matched: whether the record took it.
-        failed: the first condition that did not hold.
-        stopped_by: the earlier route that was the last one, so that it was not tried.
-        conditions: all its conditions, in words.
-        handlers: those it added.
-        repeated: those of its handlers that an earlier route has given the record to.
-        is_last: whether it ended the walk.
-        number: which of the routes it is, from 0; None: the handlers of a logger.
-    """
-
-    label: str
-    place: Span | None
-    matched: bool
-    failed: str | None
-    stopped_by: str | None
-    conditions: tuple[str, ...]
-    handlers: tuple[str, ...]
-    repeated: tuple[str, ...]
-    is_last: bool
-    number: int | None
-
-
-class Arrival(NamedTuple):
-    """What became of the record at one handler that routes chose.
-
-    Attributes:
-        handler: its name.
-        place: where it is defined.
-        record: as it is behind the handler's filters; None: it got no further.
-        level: the handler's own level, where that kept it out.
-        filter: the filter that dropped it.
-        doubts: what only the live process can tell: foreign filters, chance.
-    """
-
-    handler: str
-    place: Span | None
-    record: logging.LogRecord | None
-    level: str | None = None
-    filter: str | None = None
-    doubts: tuple[str, ...] = ()
-
-
-class Explanation:
-    """Where one record goes, and why; its `str` is what `logroute explain` prints.
-
-    Attributes:
-        record: the record, with the file's context on it.
-        level: the level from which its logger makes records.
-        level_origin: the logger that says so; None: stdlib's default.
-        level_place: where the file says so.
-        is_made: whether its logger makes such a record at all.
-        dropped_by: the filter of its logger that drops it.
-        steps: the routes, from top to bottom.
-        stops_at: the logger with ``propagate: false`` that keeps it from the routes.
-        stops_place: where the file says so.
-        is_unmatched: no route wants it.
-        arrivals: the handlers that routes chose, in order.
-        reaches: names of the handlers that get it.
-        to_stderr: nobody gets it, and its message is shown on stderr.
-    """
-
-    def __init__(self, explainer: "Explainer", record: logging.LogRecord) -> None:
-        """Start with a record of which nothing is known."""
-        self._explainer = explainer
-        self.record = record
-        self.level = 0
-        self.level_origin: str | None = None
-        self.level_place: Span | None = None
-        self.is_made = True
-        self.dropped_by: str | None = None
-        self.doubts: tuple[str, ...] = ()
-        self.steps: tuple[Step, ...] = ()
-        self.stops_at: str | None = None
-        self.stops_place: Span | None = None
-        self.is_unmatched = False
-        self.arrivals: tuple[Arrival, ...] = ()
-        self.reaches: tuple[str, ...] = ()
-        self.to_stderr = False
-
-    @property
-    def is_dropped(self) -> bool:
-        """Whether nobody gets the record, not even stderr."""
-        return not self.reaches and not self.to_stderr
-
-    @property
-    def unmatched(self) -> tuple[str, ...] | None:
-        """Where the file sends records that no route wants; None: it does not say."""
-        return self._explainer.config.unmatched
-
-    def level_name(self, number: int) -> str:
-        """Return the name of a level, custom ones included."""
-        return self._explainer.levels.name(number)
-
-    def output(self, handler: str) -> str:
-        """Return what `handler` writes of the record, without the line end.
-
-        Raises:
-            LookupError: the record does not reach `handler`.
-            UnknownOutputError: the text cannot be told without importing something.
-        """
-        for arrival in self.arrivals:
-            if arrival.handler == handler and arrival.record is not None:
-                return self._explainer.output(handler, arrival.record)
-        raise LookupError(f"the record does not reach `{handler}`")
-
-    def output_of(self, handler: str, record: logging.LogRecord) -> str:
-        """Return what `handler` would write of another `record`; see `output`."""
-        return self._explainer.output(handler, record)
-
-    def __str__(self) -> str:
-        """Return the explanation as `logroute explain` prints it."""
-        from logroute.app.narration import narrate
-
-        return "\n".join(narrate(self))
 
 
 class Explainer:

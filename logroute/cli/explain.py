@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from logroute.app.explain import Arrival, Explainer, Explanation, Step
-from logroute.app.narration import narrate, printable
+from logroute.app.explain import Explainer
+from logroute.app.explanation import Arrival, Explanation, Step, narrate, printable
 from logroute.app.outputs import UnknownOutputError
 from logroute.cli.check import print_report
 from logroute.cli.files import load_one, wants_color

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from logroute.app.narration import printable
+from logroute.app.explanation import printable
 from logroute.cli.check import print_report
 from logroute.cli.files import load_one, wants_color
 from logroute.config.load import Loaded, load

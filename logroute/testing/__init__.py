@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from logroute.app.explain import Explanation
+    from logroute.app.explanation import Explanation
 
 __all__ = ["assert_routed", "explain"]
 

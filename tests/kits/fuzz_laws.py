@@ -16,7 +16,7 @@ from logroute.app import build as building
 from logroute.app.examples import describe
 from logroute.app.examples import run as run_example
 from logroute.app.explain import Explainer
-from logroute.app.narration import narrate
+from logroute.app.explanation import narrate
 from logroute.app.suites import load_suite
 from logroute.cli.checks.select import Selection
 from logroute.cli.diffs import Difference

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from logroute.app.explain import Explainer
-from logroute.app.narration import printable
+from logroute.app.explanation import printable
 from logroute.cli.replays.loglines import LogReader, is_log_level
 from logroute.cli.replays.replay import NOWHERE, Replay, Tally
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from logroute.app.examples import describe
-from logroute.app.narration import printable
+from logroute.app.explanation import printable
 from logroute.cli.report import FileReport, Report
 from logroute.cli.report import text as report_text
 from logroute.cli.verdicts import Results

@@ -12,7 +12,7 @@ from logroute.config.decode import is_foreign
 from logroute.config.model import Foreign
 from logroute.config.nodes import Node, shown
 from logroute.config.rules.rule import rule
-from logroute.config.views.facts import MAX_PATTERNS, Facts, letter, redacted
+from logroute.config.views.facts import MAX_PATTERNS, Facts, is_unknown, letter, redacted
 from logroute.diagnostics import Diagnostic, Fix, Severity, error
 from logroute.patterns import lazy_pattern
 
@@ -156,11 +156,6 @@ _FIELD = lazy_pattern(
     r"%%|%\((?P<name>\w+)\)(?P<width>[#0+-]*[0-9]*(?:\.[0-9]+)?)"
     r"(?P<letter>[hlL]?[diouxXeEfFgGcrsa]| [#0+ -]*[0-9]*(?:\.[0-9]+)?[diouxXeEfFgG](?!\w))?"
 )
-
-
-def is_unknown(entry: Node) -> bool:
-    """Return whether a part of an entry is not known here."""
-    return entry.opaque or any(node.opaque for node in entry.value.values())
 
 
 def _make_std(spec: Foreign) -> None:

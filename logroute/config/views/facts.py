@@ -12,7 +12,7 @@ from logroute.diagnostics import Span
 from logroute.hints import nearest
 from logroute.levels import Levels
 
-__all__ = ["MAX_PATTERNS", "Facts", "letter", "redacted"]
+__all__ = ["MAX_PATTERNS", "Facts", "is_unknown", "letter", "redacted"]
 
 #: Most characters of all regular expressions; compiling takes several microseconds each.
 MAX_PATTERNS = 50_000
@@ -142,3 +142,8 @@ def letter(node: Node, offset: int) -> Span:
         return span
     column = span.column + quotes + offset
     return span._replace(column=column, end_column=column + 1)
+
+
+def is_unknown(entry: Node) -> bool:
+    """Return whether a part of an entry is not known here."""
+    return entry.opaque or any(node.opaque for node in entry.value.values())

@@ -12,10 +12,9 @@ from weakref import WeakKeyDictionary
 from logroute.config.decode import is_foreign
 from logroute.config.model import Foreign
 from logroute.config.nodes import Node
-from logroute.config.rules.formats import is_unknown
 from logroute.config.views import fixes
 from logroute.config.views.entries import class_of
-from logroute.config.views.facts import Facts, letter
+from logroute.config.views.facts import Facts, is_unknown, letter
 from logroute.diagnostics import Fix, Span
 from logroute.patterns import lazy_pattern
 
