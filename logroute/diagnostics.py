@@ -42,6 +42,7 @@ NAMES = {
     "LR207": "case-only-difference",
     "LR208": "handler-cycle",
     "LR209": "unused-variable",
+    "LR210": "reserved-field",
     "LR301": "unknown-level",
     "LR302": "unreachable-route",
     "LR303": "bad-level-range",

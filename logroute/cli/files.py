@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from logroute.cli.checks.select import Selection
 from logroute.cli.report import FileReport
+from logroute.config.expand import PROFILE_VARIABLE
 from logroute.config.findings import in_order
 from logroute.config.load import Loaded, load
+from logroute.config.nodes import Node
 from logroute.config.rules.rule import Rule
 from logroute.config.source import MAX_BYTES, Source, from_bytes, read_path
 from logroute.diagnostics import Diagnostic, Span, error
@@ -48,8 +50,10 @@ class Way(NamedTuple):
         source: Source,
         profile: str | None = None,
         on_fault: Callable[[Rule, Exception], None] | None = None,
+        *,
+        advise: bool = True,
     ) -> Loaded:
-        """Load a text this way, under one profile."""
+        """Load a text this way, under one profile, with or without advice."""
         environ = self.environ
         if self.has_all_profiles and profile is None:
             environ = {k: v for k, v in environ.items() if k != "LOGROUTE_PROFILE"}
@@ -58,7 +62,7 @@ class Way(NamedTuple):
             profile=profile,
             environ=environ,
             read_secrets=False,
-            advise=True,
+            advise=advise,
             also=self.also,
             needs_environment=self.needs_environment,
             on_fault=on_fault,
@@ -127,7 +131,15 @@ def _check(name: str, shown: str, way: Way, faults: list[str]) -> FileReport:
             config=loaded.config if is_good else None,
         )
     report = _report(shown, loaded, loaded.diagnostics)
+    if not way.has_all_profiles and way.profiles == (None,):
+        report = report._replace(unchecked=_unchecked(source, loaded, way))
     return _selected(report, way, source, loaded)
+
+
+def _unchecked(source: Source, loaded: Loaded, way: Way) -> tuple[str, ...]:
+    """Return the profiles of a file that was checked without asking for one."""
+    chosen = way.environ.get(PROFILE_VARIABLE)
+    return tuple(name for name in _profiles_of(source, loaded.root) if name != chosen)
 
 
 def _merged(runs: Sequence[tuple[str | None, Loaded]]) -> list[Diagnostic]:
@@ -153,13 +165,16 @@ def _under(profiles: Sequence[str | None]) -> str:
     return " and ".join(parts)
 
 
-def _profiles_of(source: Source) -> tuple[str, ...]:
-    """Return the names of the profiles of a file and what it includes."""
+def _profiles_of(source: Source, root: Node | None = None) -> tuple[str, ...]:
+    """Return the names of the profiles of a file, whose tree may be known, and its includes."""
     from logroute.config.includes import include_files
     from logroute.config.parse import parse
 
-    root, _ = parse(source)
+    if root is None:
+        root, _ = parse(source)
     if root is None or not isinstance(root.value, dict):
+        return ()
+    if "profiles" not in root.value and "include" not in root.value:
         return ()
     node = include_files(root, source, {}, []).at(("profiles",))
     return tuple(node.value) if node is not None and isinstance(node.value, dict) else ()

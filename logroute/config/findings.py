@@ -226,16 +226,14 @@ def _ignored_key(view: View, problem: Problem) -> Diagnostic:
     if len(path) == 1:
         known = top_options() if nearest(str(path[0]), top_options()) else STDLIB_KEYS
         return unknown_key(view, path, known, problem.code)
-    if path[0] not in ("formatters", "filters"):
+    if path[0] == "filters":  # without a `class`: of one with it LR910 tells
+        return unknown_key(view, path, options_of(StdFilterSpec), problem.code)
+    if path[0] != "formatters":
         return unknown_key(view, path, options_of(LoggerSpec), problem.code)
+    found = unknown_key(view, path, options_of(StdFormatterSpec), problem.code)
     entry = view.at(path[:-1])
     is_class = entry is not None and "class" in entry.value
-    if path[0] == "filters":
-        found = unknown_key(view, path, options_of(StdFilterSpec), problem.code)
-        cure = "a filter of a class of your own is written `(): package.Class`"
-    else:
-        found = unknown_key(view, path, options_of(StdFormatterSpec), problem.code)
-        cure = "to pass it to the class write `()` in place of `class`"
+    cure = "to pass it to the class write `()` in place of `class`"
     return found._replace(help=cure) if is_class else found
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "Slip",
     "lost_space",
     "odd_character",
+    "options_at",
     "slip_at",
     "slip_for",
     "space_fix",
@@ -66,7 +67,13 @@ def slip_at(view: "View", path: Path, known: Collection[str]) -> Slip | None:
     left, colon, _ = key.partition(":")
     if colon and (left in known or SECRET_NAME.search(left)):
         return Slip(key, _veiled(view, path, key), _spaced(view, path, key), space_fix(view, path))
-    return _of_address(view, parent, key, known) or _of_list(view, parent, key)
+    from logroute.config.borrowed import key_slip  # which needs what stands here
+
+    return (
+        _of_address(view, parent, key, known)
+        or key_slip(view, parent, key, known)
+        or _of_list(view, parent, key)
+    )
 
 
 def slip_for(view: "View", path: Path, missing: str) -> str | None:

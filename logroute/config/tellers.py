@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from logroute.config.borrowed import as_duration, as_truth, choice_of_truth, value_cure
 from logroute.config.decode import FAMILIES, MAX_PROBLEMS
 from logroute.config.findings import (
     View,
@@ -131,7 +132,12 @@ def _wrong_type(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
     if is_outdented(view, path):
         return
     keys = fault.schema.get("properties", ())
-    cure, fix = _cure(view, path, kinds, keys)
+    names = [name for name in fault.schema.get("enum", ()) if isinstance(name, str)]
+    if names and kinds == ["string"]:
+        expects = _one_of(names)
+        cure, fix = choice_of_truth(view, path, names)
+    else:
+        cure, fix = _cure(view, path, kinds, keys)
     yield _value_fault(view, path, "LR103", expects, cure, fix)
 
 
@@ -156,7 +162,7 @@ def _cure(
     if node is None:
         return None, None
     if kinds == ["object"] and key == "timeout" and isinstance(node.value, str | int | float):
-        text = shown(node.text)
+        text = as_duration(node.text) or shown(node.text)
         return f"write `timeout: {{connect: {text}, send: {text}}}`", None
     if "object" in kinds and isinstance(node.value, str):
         cure = lost_space(view, path, keys)
@@ -182,6 +188,9 @@ def _cure(
         cure = lost_space(view, path)
         return cure, space_fix(view, path) if cure else None
     text = "" if view.is_secret(path) else shown(node.text)
+    if kinds[0] == "boolean" and text and (truth := as_truth(node.value)) is not None:
+        word = "true" if truth else "false"
+        return f"write `{key}: {word}`", fixes.replace(node, truth)
     if kinds == ["string"] and isinstance(node.value, int | float):
         fix = fixes.replace(node, node.text)
         return (f'put it in quotes: `{key}: "{text}"`' if text else "put it in quotes"), fix
@@ -234,13 +243,19 @@ def _bad_choice(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
     if fault.schema.get("$comment") == "LR105":
         yield _unknown_kind(view, path, word)
         return
-    expects = "must be one of " + ", ".join(f"`{name}`" for name in names)
+    expects = _one_of(names)
     cure, fix = None, None
     if word and not view.is_secret(path):
         cure = view.suggest(word, names, _CHOICE_SYNONYMS)
         cure = cure if cure and cure.startswith("did") else None
         fix = _respelling(view, path, names, cure)
+    if cure is None:
+        cure, fix = choice_of_truth(view, path, names)
     yield _value_fault(view, path, "LR106", expects, cure, fix)
+
+
+def _one_of(names: Iterable[str]) -> str:
+    return "must be one of " + ", ".join(f"`{name}`" for name in names)
 
 
 def _respelling(
@@ -322,6 +337,8 @@ def _value_fault(
     fix: Fix | None = None,
 ) -> Diagnostic:
     message = f"{subject(path)} {expects}, got {view.show(path)}"
+    if cure is None:
+        cure, fix = value_cure(view, path)
     if cure is None:
         cure, fix = text_cure(view, path), text_fix(view, path)
     return error(code, message, view.place(path), cure, fix)

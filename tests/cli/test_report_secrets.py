@@ -94,3 +94,25 @@ def test_fix_with_a_secret_is_not_shown(check):
     check.write("a.yaml", GOOD.replace("type: console", 'type: consol, x-a: "${PW:-hunter2}"'))
     report = json.loads(check("a.yaml", "--format", "json").out)
     assert "hunter2" not in json.dumps(report)
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ('url: "https://x.example/?token=abc"', 'url: "https://x.example/?token=********"'),
+        ("url: 'https://x.example/?token=abc'", "url: 'https://x.example/?token=********'"),
+        (
+            '{"url": "https://x/?a=1&token=abc", "b": 1}',
+            '{"url": "https://x/?a=1&token=********", "b": 1}',
+        ),
+        ('url: "https://x/?token=abc&b=1"  # on', 'url: "https://x/?token=********&b=1"  # on'),
+        ('url: "https://x/?token=abc"  # on', 'url: "https://x/?token=********"  # on'),
+        ("url: https://x/?token=abc", "url: https://x/?token=********"),
+        ("url: https://x/?token=ab'c\"", "url: https://x/?token=********"),
+        ('url: "https://x/?token=ab\'c d"', 'url: "https://x/?token=********"'),
+        ('x: ?token="a&b"', "x: ?token=********"),
+    ],
+)
+def test_argument_of_a_url_is_veiled_alone(line, shown):
+    """The quote that closes the URL, and its other arguments, are no part of a secret."""
+    assert mask_secrets(line) == shown

@@ -236,3 +236,51 @@ def test_output_is_the_same_under_all_hash_seeds(format):
     }
     assert len(outputs) == 1
     assert len(outputs.pop()[1]) > 10_000
+
+
+PROFILES = GOOD + "profiles: {dev: {root: {level: DEBUG}}, prod: {root: {level: ERROR}}}\n"
+NAMED = "2 profiles were not checked: `dev`, `prod` (--all-profiles checks them, too)"
+
+
+def test_unchecked_profiles_are_named_last(check):
+    """One line after the summary says which profiles nobody looked at; the code stays."""
+    check.write("a.yaml", PROFILES)
+    result = check("a.yaml")
+    assert result.code == 0
+    summary, last = result.out.splitlines()[-2:]
+    assert summary.startswith("1 file, 0 errors")
+    assert last == NAMED
+
+
+def test_unchecked_profiles_of_files_are_one_line(check):
+    """Of several files it says how many; profiles that an include brings count too."""
+    check.write("a.yaml", PROFILES)
+    check.write("b.yaml", "include: a.yaml\n" + GOOD)
+    assert check("b.yaml").out.splitlines()[-1] == NAMED
+    last = check("a.yaml", "b.yaml").out.splitlines()[-1]
+    assert last == "4 profiles of 2 files were not checked (--all-profiles checks them, too)"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--all-profiles",),
+        ("--profile", "dev"),
+        ("--quiet",),
+        *[("--format", format) for format in ("concise", "json", "jsonl", "github", "sarif")],
+    ],
+)
+def test_checked_profiles_are_not_named(check, options):
+    """Who chose profiles, or wants findings only or data, gets no such line."""
+    check.write("a.yaml", PROFILES)
+    result = check("a.yaml", *options)
+    assert result.code == 0
+    assert "not checked" not in result.out + result.err
+
+
+def test_profile_of_the_environment_is_checked(check, monkeypatch):
+    """What LOGROUTE_PROFILE chose was looked at."""
+    monkeypatch.setenv("LOGROUTE_PROFILE", "dev")
+    check.write("a.yaml", PROFILES)
+    last = check("a.yaml").out.splitlines()[-1]
+    assert last == "1 profile was not checked: `prod` (--all-profiles checks it, too)"

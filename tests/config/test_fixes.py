@@ -26,8 +26,8 @@ BAD = sorted((ROOT / "tests" / "config" / "bad").glob("*.yaml"))
 VARIABLES = dict.fromkeys(("CLIENT_PEM",), "/etc/ssl/client.pem")
 
 
-def checked(source, profile=None):
-    return load(source, profile=profile, read_secrets=False, advise=True, environ=VARIABLES)
+def checked(source, profile=None, *, advise=True):
+    return load(source, profile=profile, read_secrets=False, advise=advise, environ=VARIABLES)
 
 
 class Text:
@@ -360,7 +360,7 @@ def test_fix_that_does_harm_is_left_out():
     """Of many fixes only the one that brings a new error is dropped."""
     text = "version: 1\nhandlers: {a: {type: console, levl: INFO}}\nroot: {handlers: a}\n"
 
-    def odd(source, profile=None):
+    def odd(source, profile=None, *, advise=True):
         loaded = checked(source, profile)
         root, _ = parse(source)
         name = root.at(("root", "handlers"))
@@ -375,7 +375,7 @@ def test_safe_fix_may_not_change_routing():
     """A fix that calls itself safe and is not, is not made."""
     text = "version: 1\nhandlers: {a: {type: console}}\nroot: {level: INFO, handlers: a}\n"
 
-    def lying(source, profile=None):
+    def lying(source, profile=None, *, advise=True):
         loaded = checked(source, profile)
         level = loaded.node.at(("root", "level"))
         item = error("LR301", "wants DEBUG", level.span, None, fixes.replace(level, "DEBUG"))
@@ -394,7 +394,7 @@ def test_fix_has_to_be_right_under_all_profiles():
     )
     source = Source("a.yaml", text.replace("null}", '"null"}'))
 
-    def eager(source, profile=None):
+    def eager(source, profile=None, *, advise=True):
         loaded = checked(source, profile)
         if loaded.node.at(("handlers", "b")) is None:
             return loaded

@@ -326,3 +326,40 @@ def test_style_of_fields_is_a_fix():
 def test_bare_messages_are_of_writers(handler, expected):
     """Only what writes the text of a record alone lacks a formatter."""
     assert codes({"format": "%(message)s"}, handlers={"out": handler}) == expected
+
+
+@pytest.mark.parametrize(
+    ("style", "layout", "marked", "meant"),
+    [
+        ("%", "%(asctime)s %(message)d", "%(message)d", "%(message)s"),
+        ("%", "%(asctime)d %(message)s", "%(asctime)d", "%(asctime)s"),
+        ("%", "%(levelname)-8d %(message)s", "%(levelname)-8d", "%(levelname)-8s"),
+        ("%", "%(name).2f %(message)s", "%(name).2f", "%(name)s"),
+        ("{", "{levelname:>8d} {message}", "{levelname:>8d}", "{levelname}"),
+    ],
+)
+def test_text_shown_as_number_fails(style, layout, marked, meant):
+    """It is told just where formatting a record raises, and the cure does not raise."""
+    ((code, place, cure, fixed),) = helps(f"{{format: '{layout}', style: '{style}'}}")
+    assert (code, place, cure) == ("LR409", marked, f"write `{meant}`")
+    record = logging.LogRecord("app", 20, "/a.py", 1, "hello", (), None)
+    with pytest.raises((TypeError, ValueError)):
+        logging.Formatter(layout, style=style).format(record)
+    assert logging.Formatter(layout.replace(marked, meant), style=style).format(record)
+    assert meant in fixed
+
+
+@pytest.mark.parametrize(
+    ("style", "layout"),
+    [
+        ("%", "%(levelno)d %(lineno)05d %(created)f %(msecs)03d %(process)d %(message)s"),
+        ("%", "%(thread)x %(relativeCreated)d %(message)s"),
+        ("%", "%(message)-20s %%(name)d %(name)r %(module)a"),
+        ("%", "%(msg)d %(message)s"),
+        ("{", "{levelno:d} {created:.3f} {message:>10} {name:s} {{name:d}} {asctime!r:>9}"),
+        ("$", "$message"),
+    ],
+)
+def test_numbers_shown_as_numbers_are_silent(style, layout):
+    """A number may be shown as one, and `msg` may be a number."""
+    assert codes({"format": layout, "style": style}) == []

@@ -176,7 +176,7 @@ class Examiner:
         self._skipped -= 1
         errors = count_errors(loaded)
         for is_unsafe in (False, True):
-            task = Task(lambda text, profile: way.load(text, profile), is_unsafe=is_unsafe)
+            task = Task(way.load, is_unsafe=is_unsafe)
             with self._timed("fix"):
                 fixed = fix_source(source, task)
             assert (fixed.cured > 0) is (fixed.source.text != source.text)

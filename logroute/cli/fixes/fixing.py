@@ -59,8 +59,9 @@ def run(options: argparse.Namespace, way: Way, found: Found) -> tuple[int, bool]
     """Fix what was found, or show how; return an exit code, and whether the check goes on."""
     from logroute.cli.fixes.rounds import Task  # a check without fixes does without
 
-    def load(source: Source, profile: str | None) -> Loaded:
-        return way.load(source, profile, lambda *_: None)  # the check tells of a rule that fails
+    def load(source: Source, profile: str | None, *, advise: bool = True) -> Loaded:
+        # the check tells of a rule that fails
+        return way.load(source, profile, lambda *_: None, advise=advise)
 
     def select(source: Source, loaded: Loaded) -> Sequence[Diagnostic]:
         return report_on(source, loaded, way).diagnostics

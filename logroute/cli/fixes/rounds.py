@@ -7,7 +7,7 @@ by halves and left out.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from logroute.cli.fixes.proof import Proof
 from logroute.config.edits import Changed, apply
@@ -26,8 +26,14 @@ MAX_TRIALS = 200
 #: Most profiles of a file under which a fix is tried.
 MAX_PROFILES = 8
 
-#: How a text is read and checked, under a profile.
-Load = Callable[[Source, str | None], Loaded]
+
+class Load(Protocol):
+    """How a text is read and checked, under a profile; for errors alone without advice."""
+
+    def __call__(self, source: Source, profile: str | None, *, advise: bool = True) -> Loaded:
+        """Return what `source` reads as."""
+
+
 #: Which findings of it count.
 Select = Callable[[Source, Loaded], Sequence[Diagnostic]]
 
@@ -102,15 +108,16 @@ class _Work:
         self.source = source
         self._task = task
         self._profiles = _profiles(source, task.profile)
-        self.loaded = self._load(source)
+        self.loaded = [self._load(source, profile) for profile in self._profiles]
         self.cured = 0
         self._places: TextPlaces | None = None  # of the text as it is now
         self._trials = 0
         self._seen = {source.text}  # a text that comes again would come for ever
         self._refused: set[tuple[str, str, Fix | None]] = set()
 
-    def _load(self, source: Source) -> list[Loaded]:
-        return [self._task.load(source, profile) for profile in self._profiles]
+    def _load(self, source: Source, profile: str | None) -> Loaded:
+        """Read a text; of other profiles than the wanted one only the errors count."""
+        return self._task.load(source, profile, advise=profile == self._profiles[0])
 
     def round(self, *, is_safe: bool, is_error: bool) -> bool:
         """Make all fixes of a kind that go together; return whether there was any."""
@@ -156,16 +163,13 @@ class _Work:
         if changed is None or changed.source.text in self._seen:
             return None
         done = [items[index] for index in changed.done]
-        loaded = self._load(changed.source)
-        proofs = (
-            Proof(old, new, changed, self.source)
-            for old, new in zip(self.loaded, loaded, strict=True)
-        )
-        first = next(proofs)
-        if not first.is_cured(done) or not first.is_harmless(done):
-            return None
-        if not all(proof.is_harmless(done) for proof in proofs):
-            return None
+        loaded: list[Loaded] = []
+        for old, profile in zip(self.loaded, self._profiles, strict=True):
+            new = self._load(changed.source, profile)
+            proof = Proof(old, new, changed, self.source)
+            if (not loaded and not proof.is_cured(done)) or not proof.is_harmless(done):
+                return None
+            loaded.append(new)
         return _Trial(changed, loaded, done)
 
 

@@ -24,6 +24,7 @@ class FileReport(NamedTuple):
         faults: what went wrong in the check itself.
         files: the names of all texts that were read.
         trees: the trees of texts, as far as they are known already, by name.
+        unchecked: the names of its profiles, where it was not checked under any.
     """
 
     name: str
@@ -36,6 +37,7 @@ class FileReport(NamedTuple):
     faults: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     trees: Mapping[str, Node] = MappingProxyType({})
+    unchecked: tuple[str, ...] = ()
 
 
 class Report(NamedTuple):

@@ -39,6 +39,7 @@ _VARIABLE = lazy_pattern(r"\s*[\"']?\$\{[^}]*\}[\"']?\s*")
 _OPENED = lazy_pattern(
     rf"(?i)(?:{_WORDS})[\w-]*[\"']?\s*[:=]\s*(?P<how>[|>][-+0-9]*|\"(?:[^\"\\]|\\.)*|'[^']*)?\s*$"
 )
+_CLOSING = {quote: lazy_pattern(rf"{quote}(?=[\s,}}\]:]|$)") for quote in "\"'"}
 #: A shorter value is too likely to be a part of other words.
 _SHORTEST = 6
 #: Most secrets of a text that are looked for everywhere.
@@ -241,8 +242,24 @@ def _tree(name: str, text: str) -> Node | None:
 def _looks(line: str) -> Iterator[tuple[int, Part]]:
     """Yield what looks like a secret: where its key begins, and the value."""
     for match in _SECRET.finditer(line):
-        for part in _visible_part(line, match.span("value")):
-            yield match.start("key"), part
+        part = match.span("value")
+        if match.start("key") and line[match.start("key") - 1] in "?&":
+            part = _argument(line, part)
+        for visible in _visible_part(line, part):
+            yield match.start("key"), visible
+
+
+def _argument(line: str, part: Part) -> Part:
+    """Return the value of an argument of a URL, without what follows: `&`, or its quote."""
+    low, high = part
+    if line[low] in "\"'$":
+        return part
+    ends = [line.find("&", low, high)]
+    for quote, pattern in _CLOSING.items():
+        if low < _BEGINNING and line.count(quote, 0, low) % 2:  # it is open
+            found = pattern.search(line, low, high)
+            ends.append(found.start() if found is not None else -1)
+    return low, min((end for end in ends if low < end < high), default=high)
 
 
 def _visible_part(line: str, part: Part) -> list[Part]:

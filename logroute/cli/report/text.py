@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from logroute.cli.report import FileReport, Report
+from logroute.config.nodes import shown
 from logroute.diagnostics import NAMES, Diagnostic, Severity, Span
 
 if TYPE_CHECKING:
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Style", "mask_secrets", "render", "summarize"]
 
+#: Most profiles that are named.
+_MOST_PROFILES = 8
 _COLORS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
 
 
@@ -56,6 +59,8 @@ def render(report: Report, style: Style | None = None) -> str:
             blocks += _file(file, style)
     if not style.is_quiet and (report.files or not report.faults):
         blocks.append(summarize(report) + "\n")
+        if not style.is_brief:
+            blocks += _unchecked(report, style)
     return "".join(blocks)
 
 
@@ -88,6 +93,22 @@ def summarize(report: Report) -> str:
     return ", ".join(parts)
 
 
+def _unchecked(report: Report, style: Style) -> list[str]:
+    """Return a line on the profiles that nobody asked for, where there are any."""
+    files = [file for file in report.files if file.unchecked]
+    names = [name for file in files for name in file.unchecked]
+    if not names:
+        return []
+    was, them = ("was", "it") if len(names) == 1 else ("were", "them")
+    if len(files) > 1:
+        what = f"{_plural(len(names), 'profile')} of {len(files)} files {was} not checked"
+    else:
+        listed = ", ".join(f"`{shown(name)}`" for name in names[:_MOST_PROFILES])
+        dots = ", ..." if len(names) > _MOST_PROFILES else ""
+        what = f"{_plural(len(names), 'profile')} {was} not checked: {listed}{dots}"
+    return [style.clean(f"{what} (--all-profiles checks {them}, too)") + "\n"]
+
+
 def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
@@ -102,10 +123,10 @@ def _file(file: FileReport, style: Style) -> list[str]:
     from logroute.cli.report.masking import Pages  # a good file has nothing to mask
 
     pages = Pages(file.texts, file.trees)
-    shown = _gravest(file.diagnostics, style.most)
+    chosen = _gravest(file.diagnostics, style.most)
     form = _line if style.is_brief else _block
-    blocks = [form(item, pages, style) for item in shown]
-    left = len(file.diagnostics) - len(shown)
+    blocks = [form(item, pages, style) for item in chosen]
+    left = len(file.diagnostics) - len(chosen)
     if left:
         name = style.clean(file.name)
         blocks.append(f"... and {left} more in {name} (--max-problems 0 shows all)\n")

@@ -27,6 +27,7 @@ RULES: tuple[Rule, ...] = (
     credentials.conflicting_credentials,
     habits.not_yet_available,
     names.undefined_names,
+    formats.reserved_fields,
     levels.unknown_levels,
     levels.empty_ranges,
     formats.bad_patterns,

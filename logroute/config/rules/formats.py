@@ -11,18 +11,20 @@ from collections.abc import Iterator
 from logroute.config.decode import is_foreign
 from logroute.config.model import Foreign
 from logroute.config.nodes import Node, shown
+from logroute.config.readers import Path
 from logroute.config.rules.rule import rule
 from logroute.config.views.facts import MAX_PATTERNS, Facts, is_unknown, letter, redacted
 from logroute.diagnostics import Diagnostic, Fix, Severity, error
 from logroute.patterns import lazy_pattern
+from logroute.records import STANDARD
 
 __all__ = [
     "bad_formats",
     "bad_patterns",
     "bad_replacements",
     "conversion_cure",
-    "is_unknown",
     "lost_conversions",
+    "reserved_fields",
 ]
 
 
@@ -82,6 +84,47 @@ def bad_replacements(facts: Facts) -> Iterator[Diagnostic]:
             reason = "no such group" if node.secret else str(fault)[:200]
             message = f"filter `{shown(name)}`: bad `replacement`: {reason}"
             yield error("LR408", message, node.span, _GROUPS)
+
+
+@rule("LR210", Severity.ERROR)
+def reserved_fields(facts: Facts) -> Iterator[Diagnostic]:
+    """Find filters that change what every record has (LR210).
+
+    `add_fields`, `rename_fields` and `drop_fields` work on what `extra` and `context`
+    gave a record; formatters count on the rest (`name`, `msg`, `lineno`, ...)::
+
+        filters:
+          service: {type: rename_fields, fields: {app: name}}
+
+    Use a name that is free, such as `service`. What a record has by itself is left
+    out by the formatter.
+    """
+    for name, spec in facts.config.filters.items():
+        if isinstance(spec, Foreign) or not hasattr(spec, "fields"):
+            continue
+        for node in _field_names(facts, ("filters", name, "fields")):
+            if node.value in STANDARD and not node.opaque:
+                message = (
+                    f"filter `{shown(name)}` cannot change `{node.value}`, which every record has"
+                )
+                yield error("LR210", message, node.span, "use a name that is free")
+
+
+def _field_names(facts: Facts, path: Path) -> Iterator[Node]:
+    """Yield the names of fields that a filter changes, each with its place."""
+    node = facts.node.at(path)
+    if node is None or facts.is_broken(path):
+        return
+    if isinstance(node.value, list):
+        yield from node.value
+    elif not isinstance(node.value, dict):
+        yield node
+    else:
+        kind = facts.node.at((*path[:2], "type"))
+        for key, value in node.value.items():
+            yield Node(key, node.keys[key])
+            if kind is not None and kind.value == "rename_fields":
+                yield value
 
 
 _GROUPS = (

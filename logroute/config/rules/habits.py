@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from logroute.config.findings import tell
 from logroute.config.nodes import Node, shown
 from logroute.config.readers import Path, Problem
+from logroute.config.rules.names import misplaced, references
 from logroute.config.rules.rule import rule
 from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Severity, Span, error, info
@@ -64,12 +65,27 @@ def unknown_stdlib_keys(facts: Facts) -> Iterator[Diagnostic]:
     error (LR101).
     """
     is_nested = find_nested(facts.node) is not None
+    lost = _lost_sections(facts)
     for problem in _problems(facts, "LR901"):
         if is_nested and len(problem.path) == 1:
             continue  # the keys of an application
         if _is_class_of_filter(facts, problem.path):
             continue  # LR910 says what that means
+        if len(problem.path) == 1 and problem.path[0] in lost:
+            continue  # LR201 says what is lost by it
         yield tell(facts.view, problem)
+
+
+def _lost_sections(facts: Facts) -> set[str]:
+    """Return the misspelt sections whose parts are missed elsewhere."""
+    if not facts.misspellings or not facts.is_stdlib or not facts.is_complete:
+        return set()
+    return {
+        key
+        for part, name, _ in references(facts)
+        if name not in facts.section(f"{part}s")
+        and (key := misplaced(facts, part, name)) is not None
+    }
 
 
 def _is_class_of_filter(facts: Facts, path: Path) -> bool:

@@ -12,8 +12,9 @@ from itertools import islice
 from logroute.config.decode import is_foreign
 from logroute.config.model import Foreign, RouteSpec
 from logroute.config.nodes import Node, shown
+from logroute.config.rules.conversions import lost_letters
 from logroute.config.rules.dates import bad_dates
-from logroute.config.rules.formats import conversion_cure, lost_conversions
+from logroute.config.rules.formats import lost_conversions
 from logroute.config.rules.rule import Rule, rule
 from logroute.config.views import fixes
 from logroute.config.views.entries import class_of, handlers
@@ -216,44 +217,6 @@ def no_message(facts: Facts) -> Iterator[Diagnostic]:
             message = f"formatter `{shown(layout.name)}` does not show the message of a record"
             cure = f"add `{FORMS[layout.style].format('message')}`"
             yield warning("LR406", message, layout.node.span, cure)
-
-
-@rule("LR409", Severity.WARNING)
-def lost_letters(facts: Facts) -> Iterator[Diagnostic]:
-    """Find fields in the style `%` without their letter (LR409).
-
-    Such a field ends with a letter that says how it is shown, `s` for text.
-    Without it, the field swallows what follows: this layout shows the words
-    `(message)s` in place of the message::
-
-        formatters:
-          line: {format: "%(asctime)s %(levelname) %(message)s"}
-
-    Write `%(levelname)s`.
-    """
-    for layout in layouts(facts):
-        if layout.is_own or layout.node is None or not _is_valid(layout):
-            continue
-        for found in islice(lost_conversions(layout.entry), _MOST_SHOWN):
-            name = shown(layout.name)
-            message = f"formatter `{name}`: `{shown(found[0])}` has no conversion letter"
-            place = layout.place(found.start(), found.end())
-            fix = layout.changed(found.end(), found.end(), "s", is_safe=True)
-            yield warning("LR409", message, place, conversion_cure(found), fix)
-
-
-def _is_valid(layout: Layout) -> bool:
-    """Return whether stdlib accepts a layout in the style `%`; if not, that has been told."""
-    import logging
-
-    checks = layout.entry.at(("validate",))
-    if layout.node is None or (checks is not None and not checks.value):
-        return True
-    try:
-        logging.Formatter(layout.node.value)
-    except ValueError:
-        return False
-    return True
 
 
 @rule("LR411", Severity.WARNING)

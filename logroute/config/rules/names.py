@@ -13,7 +13,7 @@ from logroute.hints import nearest
 from logroute.options import VEIL
 from logroute.shapes import Name
 
-__all__ = ["fold", "is_near", "nested", "references", "undefined_names"]
+__all__ = ["fold", "is_near", "misplaced", "nested", "references", "undefined_names"]
 
 _SHOWN_USES = 5
 #: Kinds that need no options.
@@ -53,11 +53,13 @@ def undefined_names(facts: Facts) -> Iterator[Diagnostic]:
         if name not in facts.section(section) and facts.is_complete:
             root = facts.node.at((section,))
             is_known = root is None or isinstance(root.value, dict | None)
-            # of a misspelt section the error tells; in a dictConfig file that is a warning
+            # of a misspelt section the error tells; in a dictConfig file there is none
             if is_known and (section not in facts.misspelt or facts.is_stdlib):
                 uses.setdefault((part, name), []).append(node)
     sites = facts.view.found.sites
-    secrets = {site.value for site in sites if facts.view.is_secret(site.path)} if uses else ()
+    secrets = {site.value for site in sites if facts.view.is_secret(site.path)} if uses else set()
+    if facts.is_stdlib and uses:
+        yield from _under_misspelt(facts, uses, secrets)
     paths = {site.value: site.path for site in reversed(sites)} if uses else {}
     if uses:
         from logroute.config.slips import text_cure  # only for a finding
@@ -76,6 +78,46 @@ def undefined_names(facts: Facts) -> Iterator[Diagnostic]:
             or f"define it under `{part}s`",
             tuple(("used here too", node.span) for node in nodes[1 : _SHOWN_USES + 1]),
             _renamed(nodes, name, facts.section(f"{part}s")) if is_sure else None,
+        )
+
+
+def misplaced(facts: Facts, part: str, name: str) -> str | None:
+    """Return the misspelt section of a dictConfig file under which `name` is defined."""
+    key = facts.misspellings.get(f"{part}s") if facts.is_stdlib else None
+    entries = facts.node.at((key,)) if key is not None else None
+    is_there = entries is not None and isinstance(entries.value, dict) and name in entries.value
+    return key if is_there else None
+
+
+def _under_misspelt(
+    facts: Facts, uses: dict[tuple[str, str], list[Node]], secrets: Collection[str]
+) -> Iterator[Diagnostic]:
+    """Take the uses out that a misspelt section explains; tell of each section once."""
+    from logroute.config.views import fixes  # only for a finding
+
+    sections: dict[tuple[str, str], list[str]] = {}
+    for part, name in list(uses):
+        key = misplaced(facts, part, name)
+        if key is not None:
+            sections.setdefault((part, key), []).append(name)
+    for (part, key), names in sections.items():
+        nodes = [node for name in names for node in uses.pop((part, name))]
+        listed = ", ".join(
+            f"`{VEIL if name in secrets else shown(name)}`" for name in names[:_SHOWN_USES]
+        )
+        more = f" (+{len(names) - _SHOWN_USES} more)" if len(names) > _SHOWN_USES else ""
+        is_one = len(names) == 1
+        where = f"{'it stands' if is_one else 'they stand'} under `{shown(key)}`"
+        is_free = f"{part}s" not in facts.node.value
+        yield Diagnostic(
+            Severity.ERROR,
+            "LR201",
+            f"{part}{'' if is_one else 's'} {listed}{more} {'is' if is_one else 'are'} "
+            f"not defined: {where}",
+            facts.view.place((key,), of_key=True),
+            f"did you mean `{part}s`?" if is_free else f"move what stands there to `{part}s`",
+            tuple(("used here", node.span) for node in nodes[:_SHOWN_USES]),
+            fixes.rename(facts, (key,), f"{part}s"),
         )
 
 

@@ -34,6 +34,7 @@ class Facts:
         patterns: the regular expressions of routes and filters, as far as they may be compiled.
         excess_pattern: the first one that may not.
         misspelt: the top-level sections that misspelt keys were meant to be.
+        misspellings: those keys, as far as they are known, by section.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Facts:
         self.original = original or node
         self.patterns: list[Node] = []
         self.excess_pattern: Node | None = None
-        self.misspelt = _misspelt(node)
+        self.misspelt, self.misspellings = _misspelt(node)
         self._find_patterns()
         shapes = [problem for problem in found.problems if problem.is_shape]
         # a missing `version` says nothing about the rest
@@ -117,21 +118,21 @@ def redacted(entry: Node) -> Iterator[Node]:
         yield from patterns.value if isinstance(patterns.value, list) else [patterns]
 
 
-def _misspelt(root: Node) -> frozenset[str]:
-    """Return the sections that unknown keys at the top were likely meant to be."""
+def _misspelt(root: Node) -> tuple[frozenset[str], dict[str, str]]:
+    """Return the sections that unknown keys at the top were likely meant to be, and the keys."""
     known = top_options()
     top = root.value if isinstance(root.value, dict) else {}
     unknown = [key for key in top if key not in known and not is_ignored(key)]
-    meant: set[str] = set()
+    meant: dict[str, str] = {}
     for key in unknown[:_MOST_MISSPELT]:
         from logroute.config.slips import odd_character  # only for a finding
 
         if odd_character(key) is not None:  # an indentation, perhaps, of any section
-            return frozenset(known)
+            return frozenset(known), {}
         best = nearest(key.partition(":")[0], known)
         if best is not None:
-            meant.add(best)
-    return frozenset(meant)
+            meant.setdefault(best, key)
+    return frozenset(meant), meant
 
 
 def letter(node: Node, offset: int) -> Span:
