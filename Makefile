@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint types schema docs wheel check bench fuzz clean
+.PHONY: demo test lint types schema docs wheel check bench fuzz soak clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -43,10 +43,15 @@ check: lint types test
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.start_up
 	$(BIN)/python -m benchmarks.stalled_sinks
+	$(BIN)/python -m benchmarks.dead_destinations
 	$(BIN)/python -m benchmarks.check_speed
+	$(BIN)/python -m benchmarks.leaks --cycles 1000
 
 fuzz: $(VENV)/.dev  ## look for configs that the check chokes on, for a minute
 	$(BIN)/python -m benchmarks.fuzz_check --seconds 60
+
+soak: $(VENV)/.dev  ## servers fail while threads log, reload and fork, for ten minutes
+	$(BIN)/python -m benchmarks.soak --minutes 10
 
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,6 +13,7 @@ from logroute.app.current import (
     dictConfig,
     flush,
     load,
+    reload,
     shutdown,
     stats,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "dictConfig",
     "flush",
     "load",
+    "reload",
     "shutdown",
     "stats",
     "unbind",

@@ -1,19 +1,22 @@
-"""Wakes one sleeping thread without holding a lock.
+"""Wakes sleeping threads without holding a lock.
 
 A `threading.Event` takes a lock to be set, so a signal handler that logs while
 the main thread sets one would wait for itself. Releasing a raw lock cannot
 wait: a second release raises, and that is ignored.
 """
 
-import _thread
+from logroute.native import allocate_lock
 
-__all__ = ["ASLEEP", "AWAKE", "LINGERING", "Bell"]
+__all__ = ["ASLEEP", "AWAKE", "LINGERING", "Bell", "Latch"]
 
 AWAKE = 0
 #: Sleeps for a moment to let work pile up; only urgent work should ring.
 LINGERING = 1
 #: Sleeps until something happens; any work should ring.
 ASLEEP = 2
+
+#: What a lock can be told to wait for on any machine.
+_LONGEST_S = 4_000_000.0
 
 
 class Bell:
@@ -23,7 +26,7 @@ class Bell:
 
     def __init__(self) -> None:
         """Start with nobody asleep."""
-        self._lock = _thread.allocate_lock()
+        self._lock = allocate_lock()
         self._lock.acquire()
         self.state = AWAKE
 
@@ -59,3 +62,34 @@ class Bell:
             release()
         except RuntimeError:  # rung already
             return
+
+
+class Latch:
+    """Opens once; any number of threads wait for it.
+
+    A `threading.Event` has a lock that a waiter holds for a moment. A signal's
+    handler that interrupts it there, and waits for who would set it, waits in vain.
+    """
+
+    __slots__ = ("_lock", "is_open")
+
+    def __init__(self) -> None:
+        """Start closed."""
+        self._lock = allocate_lock()
+        self._lock.acquire()
+        self.is_open = False
+
+    def open(self) -> None:
+        """Let all waiters go, and those to come; never waits."""
+        release = self._lock.release
+        self.is_open = True
+        try:
+            release()
+        except RuntimeError:  # open already
+            return
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until it is open, at most `timeout_s`; return whether it is."""
+        if not self.is_open and self._lock.acquire(True, min(max(0.0, timeout_s), _LONGEST_S)):
+            self.open()  # the next waiter's turn
+        return self.is_open

@@ -6,18 +6,19 @@
     ├── ConfigError        a file or dict cannot be used; carries every diagnostic
     └── DeliveryError      a sink could not deliver (raised by sinks, settled by workers)
         ├── Retryable      the same batch may succeed later
-        └── Rejected       the same batch will never succeed
+        ├── Rejected       the same batch, or the named part of it, will never succeed
+        └── TooLarge       the batch as a whole is too big; its halves may succeed
 
 A sink may also raise ``OSError``: a worker takes it as `Retryable`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from logroute.diagnostics import Diagnostic
 
-__all__ = ["ConfigError", "DeliveryError", "LogrouteError", "Rejected", "Retryable"]
+__all__ = ["ConfigError", "DeliveryError", "LogrouteError", "Rejected", "Retryable", "TooLarge"]
 
 
 class LogrouteError(Exception):
@@ -69,12 +70,42 @@ class Retryable(DeliveryError):
 class Rejected(DeliveryError):
     """The destination refused for good (HTTP 400, SMTP 550): do not retry.
 
+    Which payloads are meant is said in one of two ways. By number: `delivered` at
+    the head are accepted, the next `rejected` refused, and the ones behind them are
+    sent again. By name, where the destination answers for each payload: those at
+    the indices `which` are refused, those at `again` are sent again later, and all
+    others are delivered. A batch that is delivered though a part of its journey was
+    refused (one recipient of several) has all of it in `delivered`.
+
     Attributes:
         rejected: how many payloads after the delivered ones are refused;
             None means the whole rest of the batch.
+        which: the indices, within the batch as sent, of the refused payloads;
+            None: told by number.
+        again: the indices of those that may succeed later.
+        retry_after_s: seconds the destination asked us to wait before `again`.
     """
 
-    def __init__(self, message: str, *, delivered: int = 0, rejected: int | None = None) -> None:
-        """Say how many payloads are refused; the ones behind them are sent again."""
+    def __init__(
+        self,
+        message: str,
+        *,
+        delivered: int = 0,
+        rejected: int | None = None,
+        which: Iterable[int] | None = None,
+        again: Iterable[int] = (),
+        retry_after_s: float | None = None,
+    ) -> None:
+        """Say which payloads are refused; where `which` is given, the numbers do not count."""
         super().__init__(message, delivered=delivered)
         self.rejected = rejected
+        self.which = None if which is None else frozenset(which)
+        self.again = frozenset(again)
+        self.retry_after_s = retry_after_s
+
+
+class TooLarge(DeliveryError):
+    """The batch is too big as a whole (HTTP 413): its halves are sent one after the other.
+
+    A single payload that is too big is refused for good.
+    """

@@ -13,6 +13,7 @@ from typing import Any
 
 __all__ = [
     "bind",
+    "blank_record",
     "bound",
     "copy_of",
     "exception_names",
@@ -21,7 +22,10 @@ __all__ = [
     "freeze",
     "level_of",
     "message_of",
+    "pack",
+    "plain_copy",
     "unbind",
+    "unpack",
 ]
 
 #: The attributes that stdlib itself gives a record (3.11 to 3.14).
@@ -139,6 +143,20 @@ def _finished(cls: type) -> type:
 
 _PLAIN_NAMES = list(logging.makeLogRecord({}).__dict__)
 _PLAIN_SIZE = len(_PLAIN_NAMES)
+_BLANK = logging.makeLogRecord({"args": None}).__dict__
+
+
+def blank_record() -> logging.LogRecord:
+    """Return a record without content, made without asking which thread this is.
+
+    `threading.current_thread` would enter threads that are not Python's own, as
+    ours, in its tables for good.
+    """
+    record = _new_record(_Record)
+    record.__dict__.update(_BLANK)
+    return record
+
+
 _MUTABLE = (list, dict, set, bytearray, tuple)
 
 
@@ -196,10 +214,23 @@ def message_of(record: logging.LogRecord) -> str:
         return record.getMessage()
     except Exception as fault:
         try:
-            template = str(record.msg)
+            template = str(getattr(record, "msg", ""))
         except Exception:
             template = f"<{type(record.msg).__name__}>"
         return f"<unformattable: {type(fault).__name__}> {template}"
+
+
+def plain_copy(record: logging.LogRecord, fault: BaseException) -> logging.LogRecord:
+    """Return a bare record that any formatter can take, saying what went wrong."""
+    text = message_of(record)
+    if not text.startswith("<unformattable"):
+        text = f"<unformattable: {type(fault).__name__}> {text}"
+    plain = blank_record()
+    for name in _PLAIN_NAMES:
+        if name not in ("exc_info", "exc_text", "stack_info"):
+            plain.__dict__[name] = record.__dict__.get(name)
+    plain.__dict__.update(msg=text, args=None)
+    return plain
 
 
 def level_of(record: logging.LogRecord) -> int:
@@ -221,12 +252,17 @@ def extras(record: logging.LogRecord) -> Iterator[tuple[str, Any]]:
 
 def exception_text(record: logging.LogRecord) -> str | None:
     """Return the traceback as stdlib's formatter would print it, or None."""
-    if record.exc_text:
-        return record.exc_text
-    info = record.exc_info
+    known: str | None = getattr(record, "exc_text", None)
+    if known:
+        return known
+    info = getattr(record, "exc_info", None)
     if not info or not info[0]:
         return None
-    return "".join(traceback.format_exception(*info)).rstrip("\n")
+    try:
+        lines = traceback.format_exception(*info)
+    except SystemError:  # Python 3.11, where two threads do it at once (CPython gh-106905)
+        lines = traceback.format_exception(*info)
+    return "".join(lines).rstrip("\n")
 
 
 def exception_names(record: logging.LogRecord) -> list[str]:
@@ -238,3 +274,118 @@ def exception_names(record: logging.LogRecord) -> list[str]:
     for cls in info[0].__mro__:
         names += [cls.__name__, f"{cls.__module__}.{cls.__qualname__}"]
     return names
+
+
+#: What of a record is packed as it is; the rest is made or left out.
+_PACKED_NAMES = (
+    *("name", "levelno", "levelname", "pathname", "filename", "module", "lineno", "funcName"),
+    *("created", "msecs", "relativeCreated", "thread", "threadName", "processName", "process"),
+    *("taskName", "stack_info"),
+)
+_MOST_TEXT = 2000
+_MOST_DEPTH = 6
+
+
+def pack(record: logging.LogRecord) -> bytes:
+    """Return `record` as one line of JSON, from which `unpack` makes it again.
+
+    The message is rendered, the traceback is text, and of an exception its classes
+    and its message remain. What JSON lacks becomes its `repr`, cut at 2000
+    characters. Never raises, and never pickles.
+    """
+    import json  # few handlers need it
+
+    values = record.__dict__
+    packed = {name: values[name] for name in _PACKED_NAMES if name in values}
+    packed["message"] = message_of(record)
+    packed["exc_text"] = _traceback_of(record)
+    if record.exc_info and record.exc_info[0]:
+        packed["exception"] = _classes_of(record.exc_info)
+    packed["extra"] = dict(extras(record))
+    try:
+        return json.dumps(packed, allow_nan=False, default=_repr).encode()
+    except Exception:  # keys that are no text, circles, NaN, numbers beyond all bounds
+        return json.dumps(_plain(packed, _MOST_DEPTH + 2)).encode()
+
+
+def unpack(packed: bytes) -> logging.LogRecord:
+    """Return the record that `pack` made `packed` of.
+
+    Raises:
+        ValueError: `packed` is nothing of that kind.
+    """
+    import json
+
+    try:
+        values: dict[str, Any] = json.loads(packed)
+        extra, message = values.pop("extra"), values.pop("message")
+        classes = values.pop("exception", None)
+        record = blank_record()
+        record.__dict__.update(values, msg=message)
+        record.__dict__.update(extra)
+        if classes is not None:
+            record.exc_info = _exception_like(tuple(map(tuple, classes[0])), classes[1])
+    except (KeyError, TypeError, AttributeError, IndexError) as fault:
+        raise ValueError(f"no packed record: {fault!r}") from fault
+    return record
+
+
+def _traceback_of(record: logging.LogRecord) -> str | None:
+    try:
+        return exception_text(record)
+    except Exception as fault:
+        return f"<unprintable traceback: {type(fault).__name__}>"
+
+
+def _classes_of(info: Any) -> list[Any]:
+    """Return module and name of an exception's class and its bases, and its message."""
+    named = [
+        [cls.__module__, cls.__qualname__]
+        for cls in info[0].__mro__
+        if cls not in (Exception, BaseException, object)
+    ]
+    return [named[:20], _text(str, info[1])]
+
+
+def _exception_like(names: tuple[tuple[str, str], ...], message: str) -> Any:
+    """Return what stands for an exception of another time: its classes by name, and its text."""
+    kind = _class_like(names)
+    return kind, kind(message), None
+
+
+@functools.lru_cache(maxsize=256)
+def _class_like(names: tuple[tuple[str, str], ...]) -> type[Exception]:
+    """Return a class with these names: its own first, those of its bases behind."""
+    made: type[Exception] = Exception
+    for module, name in reversed(names):
+        head = {"__module__": module, "__qualname__": name}
+        made = type(name.rpartition(".")[2], (made,), head)
+    return made
+
+
+def _repr(value: object) -> str:
+    return _text(repr, value)
+
+
+def _text(make: Any, value: object) -> str:
+    try:
+        return str.__str__(make(value))[:_MOST_TEXT]
+    except Exception:
+        return f"<unprintable {type(value).__name__}>"
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """Return `value` made of what JSON knows, cut in depth."""
+    kind = type(value)
+    if kind in (str, bool, type(None)):
+        return value
+    if (kind is float and value - value == 0) or (kind is int and abs(value) < 1 << 256):
+        return value  # neither NaN nor infinite, nor of more digits than Python writes
+    if depth and isinstance(value, dict):
+        return {
+            key if type(key) is str else _repr(key): _plain(item, depth - 1)
+            for key, item in value.items()
+        }
+    if depth and isinstance(value, list | tuple):
+        return [_plain(item, depth - 1) for item in value]
+    return _repr(value) if depth else f"<{kind.__name__}>"

@@ -6,9 +6,14 @@ import os
 import time
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 import logroute
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def _threads() -> int:

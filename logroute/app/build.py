@@ -5,6 +5,7 @@ Foreign handlers are the exception: their constructors do what they do.
 """
 
 import contextlib
+import functools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,10 +15,11 @@ from logroute.config.flow import route_table
 from logroute.config.model import Config, Foreign, HandlerSpec, NetworkHandlerSpec
 from logroute.config.nodes import Node
 from logroute.delivery.queue import Queue
-from logroute.delivery.specs import BatchSpec, QueueSpec
+from logroute.delivery.specs import LOCAL_RETRY, BatchSpec, BreakerSpec, QueueSpec
 from logroute.diagnostics import error
 from logroute.engine.handler import HandlerFace
 from logroute.engine.notices import Notices
+from logroute.engine.parts import Parts
 from logroute.engine.runtime import Runtime
 from logroute.engine.worker import Worker
 from logroute.errors import ConfigError
@@ -28,15 +30,39 @@ from logroute.sinks import Encoder, Format, Sink, SinkSpec
 if TYPE_CHECKING:
     from logroute.app.foreign import ForeignParts
 
-__all__ = ["Built", "build"]
+__all__ = ["Built", "Former", "build"]
+
+
+class Former(NamedTuple):
+    """A running config, some parts of which go on in the next one.
+
+    Attributes:
+        runtime: what runs.
+        filters: its filters that go on, by name.
+        handlers: names of its handlers that go on.
+    """
+
+    runtime: Runtime
+    filters: Mapping[str, Any]
+    handlers: frozenset[str]
 
 
 class Built(NamedTuple):
-    """What building yields: the runtime, and what attaching it needs."""
+    """What building yields: the runtime, and what attaching it needs.
+
+    Attributes:
+        runtime: a new one that has the parts, or the former one, which has not yet.
+        levels: the levels of the config.
+        filters: its filters, by name.
+        parts: its handlers and routes.
+        give_up: closes what was built, where the parts are not put in force.
+    """
 
     runtime: Runtime
     levels: Levels
     filters: dict[str, Any]
+    parts: Parts
+    give_up: Callable[[], None]
 
 
 def build(
@@ -44,6 +70,7 @@ def build(
     node: Node,
     imports: str | Sequence[str] = "any",
     notices: Notices | None = None,
+    former: Former | None = None,
 ) -> Built:
     """Return the runtime that `config` describes, not yet attached to any logger.
 
@@ -52,18 +79,27 @@ def build(
         node: its document, for foreign parts and for the places of faults.
         imports: ``any``, or glob patterns of the dotted names it may import.
         notices: the internal lane; None: a new one, on stderr.
+        former: what runs already and takes the parts later; None: a new runtime
+            has them at once.
 
     Raises:
         ConfigError: a foreign part cannot be built; nothing has changed then.
     """
     forget_levels = _add_levels(config.levels)
-    builder = _Builder(config, node, imports, notices or Notices())
-    try:
-        return Built(builder.runtime(), builder.levels, builder.filters)
-    except BaseException:
+    if former is not None:
+        notices = former.runtime.notices
+    builder = _Builder(config, node, imports, notices or Notices(), former)
+
+    def give_up() -> None:
         builder.give_up()
         forget_levels()
+
+    try:
+        builder.build()
+    except BaseException:
+        give_up()
         raise
+    return Built(builder.runtime, builder.levels, builder.filters, builder.parts, give_up)
 
 
 def _add_levels(levels: Mapping[str, int]) -> Callable[[], None]:
@@ -88,18 +124,31 @@ class _Builder:
     """Builds the parts of one config, in the order in which they need each other."""
 
     def __init__(
-        self, config: Config, node: Node, imports: str | Sequence[str], notices: Notices
+        self,
+        config: Config,
+        node: Node,
+        imports: str | Sequence[str],
+        notices: Notices,
+        former: Former | None,
     ) -> None:
         self.config = config
         self.levels = Levels(config.levels)
-        self.filters: dict[str, Any] = {}
+        self.filters: dict[str, Any] = dict(former.filters) if former else {}
+        self.parts = Parts(
+            route_table(config, self.levels),
+            context=config.context,
+            shutdown_timeout_s=config.shutdown_timeout,
+            keeps_unmatched_quiet=config.unmatched is not None,
+        )
+        self._former = former
         self._node = node
         self._imports = imports
         self._foreign_parts: ForeignParts | None = None
         self._formats: dict[str, tuple[logging.Formatter, bool]] = {}
         self._notices = notices
-        self._own_threads: set[int] = set()
+        self._own_threads: set[int] = former.runtime.own_threads if former else set()
         self._workers: list[Worker] = []
+        self.runtime = former.runtime if former else self._new_runtime()
 
     def give_up(self) -> None:
         """Close what was built: foreign handlers open files as they are made."""
@@ -116,29 +165,53 @@ class _Builder:
                 self._foreign_parts.share("formatters", name, formatter)
         return self._foreign_parts
 
-    def runtime(self) -> Runtime:
-        self._build_formatters()
-        self._build_filters()
-        first, later = self._in_order()
-        workers = {name: self._worker(name, self.config.handlers[name]) for name in first}
-        runtime = Runtime(
-            route_table(self.config, self.levels),
+    def _new_runtime(self) -> Runtime:
+        return Runtime(
+            self.parts.routing.table,
             {},
             notices=self._notices,
             own_threads=self._own_threads,
-            context=self.config.context,
-            shutdown_timeout_s=self.config.shutdown_timeout,
-            keeps_unmatched_quiet=self.config.unmatched is not None,
         )
-        for name, worker in workers.items():
-            self._add(runtime, name, worker)
+
+    def build(self) -> None:
+        """Make all parts; a new runtime has them then."""
+        self._build_formatters()
+        self._build_filters()
+        first, later = self._in_order()
+        for name in first:
+            self._add(name, self._worker(name, self.config.handlers[name]))
         for name in self._after_their_targets(later):
-            for other, face in runtime.handlers.items():
-                self._foreign.share("handlers", other, face)
+            for other, face in self.parts.faces.items():
+                self._foreign.share("handlers", other, self._lasting(other, face))
             worker = self._worker(name, self.config.handlers[name])
             worker.feeds_others = True
-            self._add(runtime, name, worker)
-        return runtime
+            self._add(name, worker)
+        self._link_fallbacks()
+        if self._former is None:
+            self.runtime.install(self.parts)
+
+    def _link_fallbacks(self) -> None:
+        """Tell the new handlers who takes what they give up.
+
+        One that goes on knows; of its fallback it is the name that counts.
+        """
+        for name, spec in self.config.handlers.items():
+            fallback = spec.fallback if isinstance(spec, NetworkHandlerSpec) else None
+            if fallback is not None and not self._goes_on(name):
+                workers = self.parts.routing.workers
+                with self._place("handlers", name):
+                    workers[name].fall_back_to(
+                        workers[fallback], self.runtime.dispatcher.within.pass_on
+                    )
+            sink: Any = spec.sink
+            if getattr(sink, "is_ring", False) and not self._goes_on(name):
+                ring: Any = self.parts.routing.workers[name]
+                with self._place("handlers", name):
+                    ring.link(self.parts.routing.workers[sink.target], self.runtime)
+
+    def _lasting(self, name: str, face: logging.Handler) -> logging.Handler:
+        """Return the face that stands for a handler from now on: a known one stays."""
+        return self.runtime.handlers.get(name, face)
 
     def _in_order(self) -> tuple[list[str], list[str]]:
         first: list[str] = []
@@ -168,18 +241,25 @@ class _Builder:
             message = f"handlers refer to each other in a circle: {circle}"
             raise ConfigError([error("LR903", message, span)]) from fault
 
-    def _add(self, runtime: Runtime, name: str, worker: Worker) -> None:
+    def _add(self, name: str, worker: Worker) -> None:
         spec = self.config.handlers[name]
         encoder = spec.sink.encoder if isinstance(spec.sink, SinkSpec) else None
-        runtime.add(worker, encoder)
-        face = HandlerFace(runtime, worker, self.levels.number(spec.level))
+        level = self.levels.number(spec.level)
+        face = self.runtime.handlers[name] if self._goes_on(name) else self._face(worker, spec)
+        self.parts.add(worker, face, level, encoder)
+
+    def _face(self, worker: Worker, spec: HandlerSpec) -> HandlerFace:
+        face = HandlerFace(self.runtime, worker, self.levels.number(spec.level))
         for filter_name in spec.filters:
             filter = self.filters[filter_name]
             if not _is_ours(self.config.filters[filter_name]):
                 face.addFilter(filter)
         if isinstance(spec.sink, Foreign):
-            self._foreign.lend(name, face)
-        runtime.handlers[name] = face
+            self._foreign.lend(worker.name, face)
+        return face
+
+    def _goes_on(self, name: str) -> bool:
+        return self._former is not None and name in self._former.handlers
 
     def _build_formatters(self) -> None:
         for name, spec in self.config.formatters.items():
@@ -207,6 +287,8 @@ class _Builder:
 
     def _build_filters(self) -> None:
         for name, spec in self.config.filters.items():
+            if name in self.filters:
+                continue
             if isinstance(spec, Foreign):
                 self.filters[name] = self._foreign.filter(name, spec.entry)
             else:
@@ -214,6 +296,8 @@ class _Builder:
                     self.filters[name] = spec.filter()
 
     def _worker(self, name: str, spec: HandlerSpec) -> Worker:
+        if self._goes_on(name):
+            return self.runtime.workers[name]
         if isinstance(spec.sink, Foreign):
             return self._foreign_worker(name, spec, spec.sink)
         sink_spec = spec.sink
@@ -227,9 +311,24 @@ class _Builder:
             encodes_late=encodes_late,
             is_networked=sink_spec.networked,
             batch=None if network is None else _batch(network.batch, sink_spec.is_digest),
-            retry=None if network is None else network.retry,
+            retry=LOCAL_RETRY if network is None else network.retry,
+            breaker=None if network is None else network.breaker or BreakerSpec(),
+            dead_letter=None if network is None else network.dead_letter,
             is_digest=sink_spec.is_digest,
+            **self._ring_options(sink_spec),
         )
+
+    def _ring_options(self, sink: Any) -> dict[str, Any]:
+        """Return who makes worker and queue of a handler that keeps its records."""
+        if not getattr(sink, "is_ring", False):
+            return {}
+        from logroute.app.rings import RingWorker, make_ring  # few configs need it
+
+        level = self.levels.number(sink.flush_level)
+        return {
+            "make": functools.partial(RingWorker, spec=sink),
+            "make_queue": make_ring(sink, level),
+        }
 
     def _foreign_worker(self, name: str, spec: HandlerSpec, foreign: Foreign) -> Worker:
         from logroute.sinks.foreign import ForeignSink
@@ -251,6 +350,8 @@ class _Builder:
         encode: Encoder,
         *,
         is_networked: bool,
+        make: Callable[..., Worker] = Worker,
+        make_queue: Callable[[QueueSpec, str], Queue] = Queue,
         **more: Any,
     ) -> Worker:
         queue = QueueSpec.joined(self.config.queue, spec.queue)
@@ -260,9 +361,9 @@ class _Builder:
             for filter_name in spec.filters
             if _is_ours(self.config.filters[filter_name])
         ]
-        worker = Worker(
+        worker = make(
             name,
-            Queue(queue, overflow),
+            make_queue(queue, overflow),
             make_sink,
             encode,
             notices=self._notices,

@@ -12,21 +12,29 @@ from logroute.collector import paused_collector
 from logroute.errors import ConfigError
 
 if TYPE_CHECKING:
-    from logroute.app.build import Built
+    from logroute.app.reload import Running
     from logroute.app.tree import Tree
     from logroute.config.model import Config
-    from logroute.config.nodes import Node
     from logroute.diagnostics import Diagnostic
+    from logroute.engine.reloaded import Reloaded
     from logroute.engine.runtime import Runtime
 
-__all__ = ["check", "configure", "current", "dictConfig", "flush", "load", "shutdown", "stats"]
+__all__ = [
+    "check",
+    "configure",
+    "current",
+    "dictConfig",
+    "flush",
+    "load",
+    "reload",
+    "shutdown",
+    "stats",
+]
 
 Source = str | os.PathLike[str] | Mapping[str, Any]
 
-_current: "Runtime | None" = None
+_running: "Running | None" = None
 _tree: "Tree | None" = None
-_current_config: "Config | None" = None
-_built: "Built | None" = None
 #: Held while the loggers change over; never by a thread that only logs.
 _changing = threading.RLock()
 
@@ -48,66 +56,71 @@ def configure(
 ) -> "Runtime":
     """Read, check and start a config; the loggers' records flow into it from now on.
 
-    A config that runs already is replaced: the new one is built first, then the
-    old one drains. Configuring the same thing again changes nothing.
+    A config that runs already is replaced in place: everything new is built first,
+    then put in force between two records. Handlers that both describe alike go on
+    with their connections, files and queues; the others drain before this returns,
+    for at most `shutdown_timeout`. Configuring the same thing again changes nothing.
 
     Args:
         source: path of a YAML, JSON or TOML file, YAML text (several lines), or a
             mapping; None: the path in the environment variable LOGROUTE_CONFIG.
         profile: which of the file's `profiles` to lay over it; None: what the
             environment variable LOGROUTE_PROFILE names, if anything.
-        watch: follow changes of the file; not yet available.
+        watch: follow changes of the file and of all that it includes.
         imports: ``any``, or glob patterns of the dotted names (``class``, ``()``,
             ``ext://``) that the file may bring to life.
 
     Raises:
         ConfigError: the config cannot be used, with every fault in it; what ran
             before goes on running.
+        ValueError: there is no file to watch.
     """
-    if watch:
-        raise NotImplementedError("watch=True is not yet available")
+    global _running
     with paused_collector():  # modules, nodes and specs: nearly all of it stays
         from logroute.config.load import load as load_config
+        from logroute.config.source import noted
 
-        loaded = load_config(_named(source), profile=profile)
+        with noted() as reads:
+            loaded = load_config(_named(source), profile=profile)
         if loaded.config is None or loaded.node is None:
             raise ConfigError(loaded.diagnostics)
         if loaded.config.incremental:
             return _apply_incremental(loaded.node.data(legacy=True))
+        if watch and not reads:
+            raise ValueError("watch=True needs a file to watch, not a text or a mapping")
+        options: dict[str, Any] = {"profile": profile, "imports": imports, "watch": watch}
         with _changing:
-            before = current()
-            runtime = _replace(loaded.config, loaded.node, imports)
-    if before is not None and before is not runtime:
-        before.shutdown()
-    return runtime
+            running = _running
+            if running is not None and running.runtime.is_shut_down:
+                _detach(running.runtime)  # another thread is at it
+                running = None
+            if running is None:
+                from logroute.app.reload import Running
+
+                running = _running = Running(loaded, reads, tree=_tree_of_loggers(), **options)
+                runtime = running.runtime
+                runtime.reload_with(lambda: _reload(runtime))
+                runtime.on_shutdown(lambda: _detach(runtime))
+                return runtime
+            running.replace(loaded, reads, **options)
+    running.runtime.retired.finish_by(running.runtime.shutdown_timeout_s)
+    return running.runtime
 
 
-def _replace(config: "Config", node: "Node", imports: str | Sequence[str]) -> "Runtime":
-    """Build and attach the runtime of `config`, unless it runs already."""
-    global _current, _current_config, _built
-    from logroute.app.build import build
-
-    tree = _tree_of_loggers()
-    if _built is not None and config == _current_config:
-        if not tree.is_whole():  # basicConfig(force=True), or the like, took us off
-            tree.attach(_built.runtime, config, _built.levels, _built.filters)
-        return _built.runtime
-    built = build(config, node, imports)
-    runtime = built.runtime
-    tree.attach(runtime, config, built.levels, built.filters)
-    runtime.publish()
-    runtime.on_shutdown(lambda: _detach(runtime))
-    _current, _current_config, _built = runtime, config, built
-    return runtime
+def _reload(runtime: "Runtime") -> "Reloaded":
+    with _changing:
+        if _running is None or _running.runtime is not runtime:
+            raise RuntimeError("this runtime is shut down")
+        return _running.reload()
 
 
 def _detach(runtime: "Runtime") -> None:
-    """Bring the loggers back, unless another runtime has taken over."""
-    global _current, _current_config, _built
+    """Bring the loggers back."""
+    global _running
     with _changing:
-        if _current is runtime:
+        if _running is not None and _running.runtime is runtime:
             _tree_of_loggers().detach()
-            _current = _current_config = _built = None
+            _running = None
 
 
 def _tree_of_loggers() -> "Tree":
@@ -141,7 +154,7 @@ def _apply_incremental(document: dict[str, Any]) -> "Runtime":
 
 def current() -> "Runtime | None":
     """Return the runtime that `configure` started last, or None."""
-    return _current
+    return None if _running is None else _running.runtime
 
 
 def dictConfig(config: Mapping[str, Any]) -> None:  # noqa: N802  (stdlib's name)
@@ -202,7 +215,7 @@ def stats() -> dict[str, Any]:
     Raises:
         RuntimeError: nothing is configured.
     """
-    return _running().stats()
+    return _current().stats()
 
 
 def flush(timeout: float | None = None) -> bool:
@@ -211,7 +224,18 @@ def flush(timeout: float | None = None) -> bool:
     Raises:
         RuntimeError: nothing is configured.
     """
-    return _running().flush(timeout)
+    return _current().flush(timeout)
+
+
+def reload() -> "Reloaded":
+    """Read the current config again and put it in force; see `Runtime.reload`.
+
+    The outcome says what became of it: ``logroute.reload().outcome == "swapped"``.
+
+    Raises:
+        RuntimeError: nothing is configured.
+    """
+    return _current().reload()
 
 
 def shutdown(timeout: float | None = None) -> dict[str, int]:
@@ -220,7 +244,7 @@ def shutdown(timeout: float | None = None) -> dict[str, int]:
     return {} if runtime is None else runtime.shutdown(timeout)
 
 
-def _running() -> "Runtime":
+def _current() -> "Runtime":
     runtime = current()
     if runtime is None:
         raise RuntimeError("logroute.configure() has not been called")

@@ -73,7 +73,8 @@ def _text(
     if framing == "pickle":
         raise UnknownOutputError("it sends pickled records, which have no text")
     formatter = _formatter(config, spec.formatter, sink.default_formatter, import_formatter)
-    if framing != "newline":  # what stands before the text is no text
+    # What stands before the text is no text, unless it comes later still.
+    if framing != "newline" and not getattr(sink, "frames_late", False):
         return formatter.format(record)
     if getattr(sink, "color", "never") != "never":
         sink = sink.replace(color="never")

@@ -25,6 +25,8 @@ COMMANDS = {
     "graph": "Draw a config: a tree, a diagram or a picture of where records go.",
     "diff": "Say what changes in routing, handlers and formats from one config to another.",
     "probe": "Send one test record through each handler, and say what became of it.",
+    "stats": "Show the counters of running processes: what came, what arrived, what fails.",
+    "spool": "List, print, deliver or drop what waits on disk for a destination.",
     "init": "Write a first config, for a script, a web service, Django, FastAPI or Celery.",
     "demo": "Send records of every level through real servers on this machine.",
     "rule": "Print the manual page of a rule, or the list of all rules.",

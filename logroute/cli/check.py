@@ -96,7 +96,9 @@ def _add_choice(group: "argparse._ArgumentGroup") -> None:
         metavar="CODE=LEVEL",
         help="count a finding as error, warning, info or off",
     )
-    group.add_argument("-v", "--verbose", action="store_true", help="show remarks, too")
+    group.add_argument(
+        "-v", "--verbose", action="store_true", help="show remarks and guarantees, too"
+    )
     group.add_argument("--exit-zero", action="store_true", help="exit 0 in place of 1")
 
 
@@ -299,6 +301,7 @@ def _render(report: Report, options: argparse.Namespace, format: str) -> str:
         is_quiet=options.quiet,
         is_brief=format == "concise",
         counts=options.statistics,
+        is_verbose=options.verbose,
     )
     return render(report, style)
 

@@ -9,6 +9,7 @@ from logroute.cli.checks.select import Selection
 from logroute.cli.report import FileReport
 from logroute.config.expand import PROFILE_VARIABLE
 from logroute.config.findings import in_order
+from logroute.config.guarantees import Guarantee, guarantees
 from logroute.config.load import Loaded, load
 from logroute.config.nodes import Node
 from logroute.config.rules.rule import Rule
@@ -240,8 +241,15 @@ def _report(name: str, loaded: Loaded, items: Iterable[Diagnostic]) -> FileRepor
         summary=_summarize(loaded),
         is_complete=not any(item.code == "LR001" for item in items),
         files=loaded.files,
+        handlers=_guarantees(loaded),
         trees={} if source is None or loaded.root is None else {source.name: loaded.root},
     )
+
+
+def _guarantees(loaded: Loaded) -> tuple[Guarantee, ...]:
+    if loaded.config is None or loaded.node is None:
+        return ()
+    return tuple(guarantees(loaded.config, loaded.node))
 
 
 def _texts(loaded: Loaded) -> dict[str, str]:

@@ -104,15 +104,11 @@ class NetworkHandlerSpec(HandlerSpec):
 
     batch: Annotated[BatchSpec, Opt("How many records go out together.")] = BatchSpec()
     retry: Annotated[RetrySpec, Opt("When to try again.")] = RetrySpec()
-    breaker: Annotated[
-        BreakerSpec | None, Opt("When to stop trying for a while.", planned=True)
-    ] = None
+    breaker: Annotated[BreakerSpec | None, Opt("When to stop trying for a while.")] = None
     fallback: Annotated[
-        HandlerName | None, Opt("Handler that takes what could not be delivered.", planned=True)
+        HandlerName | None, Opt("Handler that takes what could not be delivered.")
     ] = None
-    dead_letter: Annotated[
-        DeadLetterSpec | None, Opt("Where refused records are kept.", planned=True)
-    ] = None
+    dead_letter: Annotated[DeadLetterSpec | None, Opt("Where refused records are kept.")] = None
     spool: Annotated[
         SpoolSpec | None, Opt("Queue on disk that survives restarts.", planned=True)
     ] = None
@@ -160,7 +156,9 @@ class RouteSpec(Spec):
 class ReloadSpec(Spec):
     """Whether and how a changed file is noticed."""
 
-    every: Annotated[Duration, Opt("Time between two looks at the file.")] = 2.0
+    every: Annotated[
+        Duration, Opt("Time between two looks at the file and what it includes; 0: do not look.")
+    ] = 2.0
     signal: Annotated[
         Literal["SIGHUP", "SIGUSR1", "SIGUSR2"] | None, Opt("Signal that reloads.")
     ] = None
@@ -169,8 +167,17 @@ class ReloadSpec(Spec):
 class StatsSpec(Spec):
     """How the counters show themselves."""
 
-    every: Annotated[Duration | None, Opt("Time between two records with the counters.")] = None
-    socket: Annotated[str | None, Opt("Unix socket that `logroute stats` asks.")] = None
+    every: Annotated[
+        Duration | None,
+        Opt("Time between two INFO records of the logger `logroute.stats` with the counters."),
+    ] = None
+    socket: Annotated[
+        str | None,
+        Opt(
+            "Path of a unix socket that `logroute stats` asks; only this user may. "
+            "`{pid}` stands for the number of the process."
+        ),
+    ] = None
 
 
 _TIME = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?"
@@ -307,8 +314,9 @@ class Config(Spec):
     ] = False
     incremental: Annotated[bool, Opt("Change levels and propagation only.", nullable=True)] = False
     flush_on: Annotated[
-        tuple[str, ...], Opt("Signals that drain before they act.", single=True, planned=True)
+        tuple[Literal["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"], ...],
+        Opt("Signals that drain before they act.", single=True),
     ] = ()
-    reload: Annotated[ReloadSpec | None, Opt("Follow changes of the file.", planned=True)] = None
-    stats: Annotated[StatsSpec | None, Opt("Show the counters.", planned=True)] = None
+    reload: Annotated[ReloadSpec | None, Opt("Follow changes of the file.")] = None
+    stats: Annotated[StatsSpec | None, Opt("Show the counters.")] = None
     tests: Annotated[tuple[TestSpec, ...], Opt("Examples for `logroute test`.", nullable=True)] = ()

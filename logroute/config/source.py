@@ -6,10 +6,12 @@ read. Runs in whatever thread loads a config.
 """
 
 import bisect
+import contextlib
+import contextvars
 import errno
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 from logroute.diagnostics import Diagnostic, Span, error
@@ -25,6 +27,7 @@ __all__ = [
     "from_bytes",
     "from_dict",
     "from_text",
+    "noted",
     "read",
     "read_file",
     "read_path",
@@ -153,6 +156,22 @@ def from_bytes(
     return Source(name, data.decode().lstrip("\ufeff"), syntax, path), []
 
 
+_notebook: contextvars.ContextVar[dict[str, bytes | None] | None] = contextvars.ContextVar(
+    "logroute_files_read", default=None
+)
+
+
+@contextlib.contextmanager
+def noted() -> Iterator[dict[str, bytes | None]]:
+    """Keep what this thread reads meanwhile: contents by absolute path, None if it cannot."""
+    notes: dict[str, bytes | None] = {}
+    token = _notebook.set(notes)
+    try:
+        yield notes
+    finally:
+        _notebook.reset(token)
+
+
 def read_file(
     path: str, span: Span, limit: int = MAX_BYTES, name: str | None = None
 ) -> tuple[bytes | None, Diagnostic | None]:
@@ -164,6 +183,16 @@ def read_file(
         limit: most bytes that may be read.
         name: how messages call the file; default: by its path.
     """
+    data, fault = _read_file(path, span, limit, name)
+    notes = _notebook.get()
+    if notes is not None and "\0" not in path:
+        notes[os.path.abspath(path)] = data
+    return data, fault
+
+
+def _read_file(
+    path: str, span: Span, limit: int, name: str | None
+) -> tuple[bytes | None, Diagnostic | None]:
     shown = _printable(name or path)
     try:
         # looked at before it is opened: opening a device may already do something

@@ -11,16 +11,19 @@ it on its way to log: callers only read `is_full` and write `gave_up`.
 """
 
 import itertools
-import threading
+import time
 from collections import deque
 from collections.abc import Callable
-from logging import ERROR, WARNING
-from typing import Any
+from logging import ERROR, WARNING, getLevelName
+from typing import Any, NamedTuple
 
+from logroute import native
 from logroute.delivery.specs import QueueSpec
 
-__all__ = ["Item", "Queue"]
+__all__ = ["Item", "Kept", "Losses", "OwnLevel", "Queue", "by_level_name"]
 
+#: How exactly it is known since when a record waits.
+MARK_S = 0.5
 #: Queue share above which `shed` lets only WARNING and above in.
 SHED_SHARE = 0.8
 
@@ -28,6 +31,29 @@ SHED_SHARE = 0.8
 #: One record on its way to a sink: payload, level number, bytes. A plain tuple,
 #: since a backlog has many.
 Item = tuple[Any, int, int]
+
+#: How many records were dropped, by reason and level number.
+Losses = dict[str, dict[int, int]]
+
+
+class Kept(NamedTuple):
+    """A payload, and its record packed, for those who may still need the record."""
+
+    payload: Any
+    record: bytes
+
+
+def by_level_name(counts: dict[int, int]) -> dict[str, int]:
+    """Return counts by level number as counts by level name, highest level first."""
+    named: dict[str, int] = {}
+    for levelno in sorted(counts, reverse=True):
+        name = getLevelName(levelno)
+        named[name] = named.get(name, 0) + counts[levelno]
+    return named
+
+
+class OwnLevel(int):
+    """The level of a record of ours that tells of losses: its own loss is not told again."""
 
 
 class Queue:
@@ -43,14 +69,21 @@ class Queue:
 
     def reset(self) -> None:
         """Start empty, with new locks and zero counts, as a forked child must."""
-        self._lock = threading.RLock()
+        self._lock = native.RLock()
         self._items: deque[Item] = deque()
         self._bytes = 0
-        self._in_flight = 0
+        #: What a worker holds, oldest first; it settles from the head.
+        self._flight: list[Item] = []
+        self._seized: list[Item] = []
+        self._void = 0  # how many that a worker holds were seized
         self._enqueued = self._delivered = self._dead_lettered = self._to_fallback = 0
-        self._dropped: dict[str, int] = {}
+        self._dropped: Losses = {}
+        self._untold: Losses = {}
         self._filtered: dict[str, int] = {}
         self._placed = 0
+        #: How many had been placed at some moments, at least `MARK_S` apart.
+        self._marks: deque[tuple[int, float]] = deque()
+        self._last_loss: float | None = None
         self._flight_end = 0  # how many had been placed up to the last one in flight
         self._waiters: list[tuple[int, Callable[[], None]]] = []
         self._awaited = 0  # how many had been placed when somebody last asked
@@ -58,8 +91,8 @@ class Queue:
         self.calls = 0
         #: How many were dropped here, for a look without a lock.
         self.losses = 0
-        self._refusals = itertools.count(1)
-        self._refusal_reads = 0
+        self._refusals: dict[int, itertools.count[int]] = {}
+        self._refusals_seen: dict[int, int] = {}
         self._closed = False
         self.gave_up = False
         self.urgent = False
@@ -80,14 +113,30 @@ class Queue:
         """Return whether the queue has no room for `coming` more records."""
         return len(self._items) + coming >= self.max_records or self._bytes >= self.max_bytes
 
-    def refuse(self) -> None:
-        """Count a record that could not even enter the intake; takes no lock."""
-        next(self._refusals)
+    @property
+    def has_refused(self) -> bool:
+        """Whether `refuse` was ever called."""
+        return bool(self._refusals)
 
-    def _refused(self) -> int:
-        # Reading the counter advances it, so the reads are counted and taken off.
-        self._refusal_reads += 1
-        return next(self._refusals) - self._refusal_reads
+    @property
+    def has_untold(self) -> bool:
+        """Whether something was dropped since `take_untold`."""
+        return bool(self._untold)
+
+    def refuse(self, levelno: int = 0) -> None:
+        """Count a record that could not even enter the intake; takes no lock."""
+        next(self._refusals.setdefault(levelno, itertools.count(1)))
+
+    def _take_in_refused(self) -> None:
+        """Enter what was refused in the ledger."""
+        for levelno, counter in list(self._refusals.items()):
+            # Reading the counter advances it, so what was read counts as seen too.
+            seen = self._refusals_seen.get(levelno, 0)
+            count = next(counter) - 1 - seen
+            self._refusals_seen[levelno] = seen + count + 1
+            if count:
+                self._enqueued += count
+                self._drop("intake_full", levelno, count)
 
     # -- the dispatcher's side
 
@@ -97,34 +146,54 @@ class Queue:
             return None
         return self._fault(levelno, 0)
 
-    def put(self, items: list[Item], filtered: list[str], dropped: list[str]) -> None:
-        """Count and place `items`; also count records filtered or dropped before."""
+    def put(self, items: list[Item], filtered: list[str], dropped: list[tuple[str, int]]) -> None:
+        """Count and place `items`; also count records filtered or dropped before.
+
+        `filtered` has the names of the filters, `dropped` pairs of reason and level.
+        """
         with self._lock:
             self._enqueued += len(items) + len(filtered) + len(dropped)
             for name in filtered:
                 self._filtered[name] = self._filtered.get(name, 0) + 1
-            for reason in dropped:
-                self._drop(reason)
+            for reason, levelno in dropped:
+                self._drop(reason, levelno)
+            if items:
+                self._mark()
             for item in items:
                 self._place(item)
 
     def _place(self, item: Item) -> None:
         if self._closed:
-            self._drop("shutdown")
+            self._drop("shutdown", item[1])
             return
         if self.overflow == "drop_oldest":
             while self._items and self._lacks_room(item[2]):
-                self._bytes -= self._items.popleft()[2]
-                self._drop("queue_full")
+                _, levelno, size = self._items.popleft()
+                self._bytes -= size
+                self._drop("queue_full", levelno)
             self._notify()
         elif fault := self._fault(item[1], item[2]):
-            self._drop(fault)
+            self._drop(fault, item[1])
             return
         self._items.append(item)
         self._placed += 1
         self._bytes += item[2]
         if item[1] >= ERROR:
             self.urgent = True
+
+    def _mark(self) -> None:
+        """Note when what is placed next was placed, for `oldest_s`."""
+        marks, now = self._marks, time.monotonic()
+        if not marks or now - marks[-1][1] >= MARK_S:
+            self._forget_marks()
+            marks.append((self._placed, now))
+
+    def _forget_marks(self) -> None:
+        marks, settled = self._marks, self._settled()
+        if settled >= self._placed:
+            marks.clear()
+        while len(marks) > 1 and marks[1][0] <= settled:
+            marks.popleft()
 
     def _lacks_room(self, size: int, share: float = 1.0) -> bool:
         items = len(self._items)
@@ -139,15 +208,19 @@ class Queue:
             # past twice its bound by many callers at once, drops.
             full = self._lacks_room(size, 1.0 if self.gave_up else 2.0)
             return "queue_full" if full else None
-        if self._lacks_room(size):
-            return "queue_full"
-        if self.overflow == "shed" and levelno < WARNING and self._lacks_room(size, SHED_SHARE):
-            return "shed"
-        return None
+        sheds = self.overflow == "shed" and levelno < WARNING
+        if not self._lacks_room(size, SHED_SHARE if sheds else 1.0):
+            return None
+        return "shed" if sheds and not self._lacks_room(size) else "queue_full"
 
-    def _drop(self, reason: str, count: int = 1) -> None:
-        self._dropped[reason] = self._dropped.get(reason, 0) + count
+    def _drop(self, reason: str, levelno: int, count: int = 1) -> None:
+        of_reason = self._dropped.setdefault(reason, {})
+        of_reason[levelno] = of_reason.get(levelno, 0) + count
         self.losses += count
+        self._last_loss = time.monotonic()
+        if type(levelno) is not OwnLevel:
+            untold = self._untold.setdefault(reason, {})
+            untold[levelno] = untold.get(levelno, 0) + count
 
     def has_reached(self, max_records: int, max_bytes: int) -> bool:
         """Return whether a whole batch waits."""
@@ -167,7 +240,7 @@ class Queue:
                 size += item[2]
                 batch.append(item)
             self._bytes -= size
-            self._in_flight += len(batch)
+            self._flight += batch
             self._flight_end = self._placed - len(self._items)
             if not self._items:
                 self.urgent = False
@@ -175,44 +248,96 @@ class Queue:
             return batch
 
     def delivered(self, count: int) -> None:
-        """Settle `count` items in flight as delivered."""
+        """Settle the `count` oldest items in flight as delivered."""
         with self._lock:
-            if count and not self._closed:
-                self._in_flight -= count
-                self._delivered += count
-                self._notify()
+            self._delivered += len(self._settle(count))
+            self._notify()
 
     def dropped(self, reason: str, count: int) -> None:
-        """Settle `count` items in flight as lost, for a counted reason."""
+        """Settle the `count` oldest items in flight as lost, for a counted reason."""
         with self._lock:
-            if count and not self._closed:
-                self._in_flight -= count
-                self._drop(reason, count)
-                self._notify()
+            for _, levelno, _ in self._settle(count):
+                self._drop(reason, levelno)
+            self._notify()
+
+    def dead_lettered(self, count: int) -> None:
+        """Settle the `count` oldest items in flight as kept in the dead letter file."""
+        with self._lock:
+            self._dead_lettered += len(self._settle(count))
+            self._notify()
+
+    def handed_over(self, count: int) -> None:
+        """Settle the `count` oldest items in flight as given to the fallback."""
+        with self._lock:
+            self._to_fallback += len(self._settle(count))
+            self._notify()
+
+    def lost_after_all(self, reason: str, count: int) -> None:
+        """Count as lost what was settled as delivered and has not arrived."""
+        with self._lock:
+            count = min(count, self._delivered)
+            self._delivered -= count
+            if count:
+                self._drop(reason, 0, count)
+
+    def _settle(self, count: int) -> list[Item]:
+        """Take `count` items off the head of the flight, but none that was seized."""
+        void = min(count, self._void)
+        self._void -= void
+        settled = self._flight[: count - void]
+        del self._flight[: count - void]
+        return settled
+
+    def seize(self) -> list[Item]:
+        """Take all that waits and flies from a worker that may hang; return it.
+
+        The caller tells what becomes of it by `settle_seized`; what the worker
+        itself settles of it later changes nothing.
+        """
+        with self._lock:
+            self._void += len(self._flight)
+            seized = self._flight + list(self._items)
+            self._flight = []
+            self._items.clear()
+            self._bytes = 0
+            self._seized += seized
+            self._flight_end = self._placed
+            self.urgent = self.gave_up = False
+            return seized
+
+    def settle_seized(self, reason: str, *, dead_lettered: int = 0, handed_over: int = 0) -> int:
+        """Settle what was seized: so many saved, oldest first, the rest lost for `reason`.
+
+        Returns how many were lost.
+        """
+        with self._lock:
+            self._dead_lettered += dead_lettered
+            self._to_fallback += handed_over
+            lost = self._seized[dead_lettered + handed_over :]
+            self._seized = []
+            for _, levelno, _ in lost:
+                self._drop(reason, levelno)
+            self._notify()
+            return len(lost)
 
     def close(self, reason: str) -> int:
-        """Count all that waits or flies as dropped; later settling changes nothing.
+        """Count all that waits or flies as dropped, and all that comes from now on.
 
         Returns how many records that were.
         """
         with self._lock:
             if self._closed:
                 return 0
-            left = len(self._items) + self._in_flight
-            self._items.clear()
-            self._bytes = self._in_flight = 0
-            if left:
-                self._drop(reason, left)
             self._closed = True
-            self._notify()
-            return left
+            self.seize()
+            return self.settle_seized(reason)
 
     # -- both
 
     def _settled(self) -> int:
         """Return how many of the placed items, oldest first, are settled without a gap."""
-        if self._in_flight:
-            return self._flight_end - self._in_flight
+        if self._flight or self._seized:
+            return self._flight_end - self.in_flight
         return self._placed - len(self._items)
 
     def _notify(self) -> None:
@@ -240,38 +365,70 @@ class Queue:
 
     def take_over(self) -> None:
         """Use a new lock: the thread that may hold the old one never runs again."""
-        self._lock = threading.RLock()
+        self._lock = native.RLock()
+        self._void = 0
 
     @property
     def in_flight(self) -> int:
-        """How many records the worker holds."""
-        return self._in_flight
+        """How many records somebody holds: the worker, or who seized them."""
+        return len(self._flight) + len(self._seized)
+
+    @property
+    def is_seized(self) -> bool:
+        """Whether what the worker holds was seized from it."""
+        return self._void > 0
+
+    @property
+    def held(self) -> int:
+        """How many records the worker holds, those included that were seized from it."""
+        return len(self._flight) + self._void
 
     @property
     def unsettled(self) -> int:
         """How many records wait or fly."""
         with self._lock:
-            return len(self._items) + self._in_flight
+            return len(self._items) + self.in_flight
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes wait."""
+        return self._bytes
+
+    def oldest_s(self) -> float | None:
+        """Return for how long the oldest unsettled record has been here, to half a second.
+
+        None: all is settled.
+        """
+        with self._lock:
+            self._forget_marks()
+            return time.monotonic() - self._marks[0][1] if self._marks else None
+
+    def last_loss_s(self) -> float | None:
+        """Return how long ago the last record was lost; None: never."""
+        last = self._last_loss
+        return None if last is None else time.monotonic() - last
 
     def counts(self) -> dict[str, Any]:
         """Return the ledger at one moment; the numbers add up."""
         with self._lock:
-            refused = self._refused()
-            dropped = dict(self._dropped)
-            if refused:
-                dropped["intake_full"] = dropped.get("intake_full", 0) + refused
+            self._take_in_refused()
             return {
-                "enqueued": self._enqueued + refused,
+                "enqueued": self._enqueued,
                 "delivered": self._delivered,
-                "dropped": dropped,
+                "dropped": {reason: sum(found.values()) for reason, found in self._dropped.items()},
+                "dropped_by_level": {
+                    reason: by_level_name(found) for reason, found in self._dropped.items()
+                },
                 "filtered": dict(self._filtered),
                 "dead_lettered": self._dead_lettered,
                 "handed_to_fallback": self._to_fallback,
                 "queued": len(self._items),
-                "in_flight": self._in_flight,
+                "in_flight": self.in_flight,
             }
 
-    def drops(self) -> int:
-        """Return how many records were dropped so far, for the notices."""
+    def take_untold(self) -> Losses:
+        """Return what was dropped since the last call, but for what told of losses."""
         with self._lock:
-            return sum(self._dropped.values()) + self._refused()
+            self._take_in_refused()
+            untold, self._untold = self._untold, {}
+            return untold

@@ -34,10 +34,7 @@ class Backoff:
         `retry_after_s` is what the destination asked for; it is honoured where
         it is longer, as long as giving up is not due before.
         """
-        spec, now = self._spec, self._clock()
-        if self._failing_since is None:
-            self._failing_since = now
-        left_s = self._failing_since + spec.give_up_after - now
+        spec, left_s = self._spec, self.left_s()
         if left_s <= 0:
             return None
         wait = (self._uniform or _uniform())(0.0, self._ceiling)
@@ -45,6 +42,12 @@ class Backoff:
         if retry_after_s is not None:
             wait = max(wait, retry_after_s)
         return min(wait, left_s)
+
+    def left_s(self) -> float:
+        """Return the seconds until giving up is due; they run from the first time it is asked."""
+        if self._failing_since is None:
+            self._failing_since = self._clock()
+        return self._failing_since + self._spec.give_up_after - self._clock()
 
     def reset(self) -> None:
         """Forget the failures, since a delivery succeeded or a batch was given up."""

@@ -4,7 +4,15 @@ from typing import Annotated, Literal
 
 from logroute.options import Duration, Opt, Size, Spec
 
-__all__ = ["BatchSpec", "BreakerSpec", "DeadLetterSpec", "QueueSpec", "RetrySpec", "SpoolSpec"]
+__all__ = [
+    "LOCAL_RETRY",
+    "BatchSpec",
+    "BreakerSpec",
+    "DeadLetterSpec",
+    "QueueSpec",
+    "RetrySpec",
+    "SpoolSpec",
+]
 
 
 class QueueSpec(Spec):
@@ -54,6 +62,12 @@ class RetrySpec(Spec):
     give_up_after: Annotated[
         Duration, Opt("A batch that fails this long is dropped and counted.")
     ] = 300.0
+
+
+#: How a local handler tries again: as long as its queue holds what comes meanwhile.
+#: That is what bounds it, since a batch that is given up makes no room that a full
+#: disk would not take at once; and it finds the disk in order within two seconds.
+LOCAL_RETRY = RetrySpec(initial=0.05, max=2.0, give_up_after=float("inf"))
 
 
 class BreakerSpec(Spec):

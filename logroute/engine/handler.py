@@ -8,12 +8,13 @@ one memo, and no exception of ours reaches the caller.
 
 import logging
 from os import getpid
-from threading import get_ident
 from typing import Any
 
+from logroute.engine.gates import run_gates
 from logroute.engine.intake import Decision, Entry
 from logroute.engine.runtime import Runtime
 from logroute.engine.worker import Worker
+from logroute.native import get_ident
 from logroute.records import freeze, level_of
 
 __all__ = ["HandlerFace", "RouteHandler"]
@@ -39,8 +40,12 @@ class Face(logging.Handler):
         self.handle(record)
 
     def flush(self) -> None:
-        """Wait, for a bounded time, until what was taken so far is settled."""
-        if not self._runtime.is_exiting:  # there the one drain is enough
+        """Wait, for a bounded time, until what was taken so far is settled.
+
+        Not at exit, where the one drain is enough; nor under the lock of `logging`, as
+        `dictConfig` flushes all handlers: a handler that is not ours may wait for it.
+        """
+        if not self._runtime.is_exiting and not _holds_logging_lock():
             self._runtime.flush(self._runtime.shutdown_timeout_s)
 
     def close(self) -> None:
@@ -64,7 +69,9 @@ class RouteHandler(Face):
         """Stand on `logger`; `has_lower` says whether others of us stand below it."""
         super().__init__(runtime)
         self._logger = logger
-        self._has_lower = has_lower
+        #: A reload that takes the last one below away leaves this true for a while: a
+        #: record may have met that one already and be on its way up.
+        self.has_lower = has_lower
         self._marks = logger != "root"
         self._memo: dict[tuple[str, int], Decision] = {}
         runtime.on_change(self._forget)
@@ -72,6 +79,14 @@ class RouteHandler(Face):
     def _forget(self) -> None:
         # A new one: a decision being taken right now goes to the old one.
         self._memo = {}
+
+    def serves(self, runtime: Runtime) -> bool:
+        """Return whether the records go into `runtime`."""
+        return self._runtime is runtime
+
+    def retire(self) -> None:
+        """Remember nothing any more; a record that is on its way is taken all the same."""
+        self._runtime.off_change(self._forget)
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Hand a frozen copy of `record` to the dispatcher, if any route may want it."""
@@ -85,7 +100,7 @@ class RouteHandler(Face):
                     memo[key] = decision
             if decision.is_never:
                 return True
-            if self._has_lower and SEEN in record.__dict__ and self._was_seen(record):
+            if self.has_lower and SEEN in record.__dict__ and self._was_seen(record):
                 return True
             if self.filters:
                 kept: Any = self.filter(record)
@@ -125,6 +140,10 @@ class HandlerFace(Face):
 
     def _decide(self) -> None:
         self._decision = Decision((self._worker,), (self._worker,))
+
+    def become(self, other: "HandlerFace") -> None:
+        """Stand for what `other` was made for: who holds this face goes on using it."""
+        self.__dict__.update(other.__dict__)
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Hand a frozen copy of `record` to this handler alone."""
@@ -168,6 +187,11 @@ class HandlerFace(Face):
         self._runtime.changed()
 
 
+def _holds_logging_lock() -> bool:
+    is_owned = getattr(logging._lock, "_is_owned", None)  # type: ignore[attr-defined]
+    return is_owned is not None and bool(is_owned())
+
+
 def accept(
     runtime: Runtime, record: logging.LogRecord, decision: Decision, *, is_direct: bool = False
 ) -> None:
@@ -179,7 +203,9 @@ def accept(
         return
     refused_by: dict[Worker, str] | None = None
     if decision.gates:
-        record, refused_by = _run_gates(record, decision.gates, runtime)
+        record, refused_by = run_gates(
+            record, decision.gates, runtime.running_filters, runtime.count_fault
+        )
     entry: Entry = (freeze(record), decision, refused_by)
     if decision.is_sync:
         runtime.dispatcher.deliver_now(entry)
@@ -189,41 +215,3 @@ def accept(
     runtime.intake.put(entry, level_of(record) if is_direct else record.levelno)
     if not runtime.dispatcher.is_running or runtime.is_exiting:
         runtime.wake()
-
-
-def _run_gates(
-    record: logging.LogRecord, gates: tuple[Worker, ...], runtime: Runtime
-) -> tuple[logging.LogRecord, dict[Worker, str] | None]:
-    """Run the stdlib filters of handlers in the caller's thread.
-
-    They may read what only this thread knows (a request, a task), and, as in
-    stdlib, what they add to the record is there for everybody.
-    """
-    refused: dict[Worker, str] = {}
-    for worker in gates:
-        for filter in worker.gates:
-            result = _run_filter(filter, record, runtime)
-            if not result:
-                refused[worker] = getattr(filter, "name", "") or type(filter).__name__
-                break
-            if isinstance(result, logging.LogRecord):
-                record = result
-    return record, refused or None
-
-
-def _run_filter(filter: Any, record: logging.LogRecord, runtime: Runtime) -> Any:
-    """Return the answer of a filter; true where it fails.
-
-    A filter that logs is not asked about what it logs, for it would log again.
-    """
-    running = (get_ident(), id(filter))
-    if running in runtime.running_filters:
-        return True
-    try:
-        runtime.running_filters.add(running)
-        return filter.filter(record) if hasattr(filter, "filter") else filter(record)
-    except Exception as fault:
-        runtime.count_fault(fault)
-        return True
-    finally:
-        runtime.running_filters.discard(running)

@@ -4,7 +4,6 @@ Application threads only append and, where the dispatcher sleeps, ring. They
 take no lock, so signal handlers, `__del__` and garbage collection are safe.
 """
 
-import itertools
 import logging
 import sys
 import time
@@ -39,6 +38,9 @@ class Decision:
         gates: those with filters that must run in the caller's thread.
         is_sync: one of them delivers in the caller's thread.
         is_unmatched: no route wants such a record.
+        key: logger, level, and the logger where the record was met; None: it goes to
+            the targets, whatever the routes say.
+        routing: what it was decided by; another one may be in force by now.
     """
 
     __slots__ = (
@@ -47,8 +49,10 @@ class Decision:
         "is_never",
         "is_sync",
         "is_unmatched",
+        "key",
         "plan",
         "possible",
+        "routing",
         "targets",
     )
 
@@ -59,8 +63,12 @@ class Decision:
         plan: Plan | None = None,
         *,
         is_unmatched: bool = False,
+        key: tuple[str, int, str | None] | None = None,
+        routing: object = None,
     ) -> None:
         """Work out from the workers what the caller has to care for."""
+        self.key = key
+        self.routing = routing
         self.targets = targets
         self.possible = possible
         self.plan = plan
@@ -93,15 +101,16 @@ class Intake:
         self.entries: deque[Entry | Barrier] = deque()
         self.bell = Bell()
         self.taken = 0
-        self._refusals = itertools.count()
+        #: Records were refused since the dispatcher last looked.
+        self.has_refused = False
 
     def put(self, entry: Entry, levelno: int) -> None:
         """Append `entry` and wake the dispatcher if it should be awake; never waits."""
         entries = self.entries
         if len(entries) >= self.most:
             for worker in entry[1].possible:
-                worker.queue.refuse()
-            next(self._refusals)
+                worker.queue.refuse(levelno)
+            self.has_refused = True
             return
         try:
             entries.append(entry)

@@ -9,10 +9,10 @@ import os
 import select
 import sys
 import time
-from _thread import get_ident
 from collections.abc import Callable, Iterator
 
 from logroute.errors import DeliveryError
+from logroute.native import get_ident
 
 __all__ = ["Notices", "describe", "inside"]
 

@@ -1,35 +1,144 @@
-"""Collects the counters of a runtime. Any thread may call it."""
+"""Collects the counters of a runtime: the one place that knows them all.
 
+Any thread may call it. Nothing here is taken from the application's path: a queue's
+lock is held for a moment, as the dispatcher and the worker do.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from logroute.engine.retirement import add_counts
 
 if TYPE_CHECKING:
     from logroute.engine.runtime import Runtime
+    from logroute.engine.worker import Worker
 
-__all__ = ["collect"]
+__all__ = ["FORMAT_VERSION", "LEDGER", "collect", "imbalance", "totals"]
+
+#: Grows by a whole number when a key goes away or means something else.
+FORMAT_VERSION = "1.0"
+#: What becomes of records, in the order of the law; all of them together are `enqueued`.
+LEDGER = (
+    "delivered",
+    "dropped",
+    "filtered",
+    "dead_lettered",
+    "handed_to_fallback",
+    "queued",
+    "in_flight",
+)
+#: A handler is said to be losing records for so long after the last one that it lost.
+RECENT_S = 60.0
 
 
 def collect(runtime: "Runtime") -> dict[str, Any]:
-    """Return the counters of `runtime` as plain data.
+    """Return the counters of `runtime` as plain data; see `schemas/stats.schema.json`.
 
-    Keys: ``handlers`` (per name the ledger, ``last_error``, ``restarts``),
-    ``accepted`` (records taken from the application), ``intake`` (those not yet
-    routed), ``unmatched`` (no route wanted them), ``internal`` (made by our own
-    threads), ``faults`` (our exceptions that callers never saw), ``pid``.
+    Keys: ``format_version``, ``version`` (of logroute), ``pid``, ``program``, ``time``
+    and ``started`` (seconds since the epoch), ``uptime`` (seconds), ``handlers`` (see
+    `_of_handler`), ``accepted`` (records taken from the application), ``intake`` (those
+    not yet routed), ``unmatched`` (no route wanted them), ``internal`` (made by our own
+    threads), ``faults`` (our exceptions that callers never saw), ``notices`` (lines for
+    stderr, shown or not), ``retired`` (the ledgers of what reloads have replaced, by
+    handler), ``reload`` (``count``, the ``last`` outcome, ``when`` as seconds since the
+    epoch, ``error``).
     """
-    handlers = {}
-    for name, worker in runtime.workers.items():
-        handlers[name] = worker.queue.counts() | {
-            "last_error": worker.last_error,
-            "restarts": worker.restarts,
-        }
+    import logroute  # the package, which is complete by now
+
+    workers = dict(runtime.workers)
     waiting = len(runtime.intake.entries)
+    started, began = runtime.began
     return {
-        "handlers": handlers,
+        "format_version": FORMAT_VERSION,
+        "version": logroute.__version__,
+        "pid": runtime.pid,
+        "program": _program(),
+        "time": time.time(),
+        "started": started,
+        "uptime": time.monotonic() - began,
+        "handlers": {name: _of_handler(worker) for name, worker in workers.items()},
         "accepted": runtime.intake.taken + waiting,
         "intake": waiting,
         "unmatched": runtime.dispatcher.unmatched,
         "internal": runtime.internal,
         "faults": runtime.faults + runtime.dispatcher.faults,
         "notices": runtime.notices.count,
-        "pid": runtime.pid,
+        "retired": runtime.retired.counts(),
+        "reload": dict(runtime.reloads),
     }
+
+
+def _of_handler(worker: "Worker") -> dict[str, Any]:
+    """Return what is known of one handler.
+
+    The ledger (``enqueued`` and what became of it; ``dropped_by_level`` as ``{"shed":
+    {"INFO": 12}}``; with a spool ``recovered`` and the like), how much waits
+    (``queued_bytes``, ``oldest`` seconds) within which bounds (``max_records``,
+    ``max_bytes``, ``overflow``), ``last_loss`` (seconds ago), ``last_error`` (None: the
+    last delivery went well), ``errors`` (``count``, ``when``, ``last``: told even when
+    it is over), ``restarts``, ``breaker`` (closed, open or None), and in one word the
+    ``state``: ok, losing, failing, or open.
+    """
+    queue: Any = worker.queue
+    last_loss = queue.last_loss_s()
+    breaker = worker.breaker.state if worker.breaker is not None else None
+    counts: dict[str, Any] = queue.counts()
+    return counts | {
+        "queued_bytes": queue.bytes,
+        "oldest": queue.oldest_s(),
+        "max_records": queue.max_records,
+        "max_bytes": queue.max_bytes,
+        "overflow": queue.overflow,
+        "last_loss": last_loss,
+        "state": _state(breaker, worker.last_error, last_loss),
+        "last_error": worker.last_error,
+        "errors": dict(worker.errors),
+        "restarts": worker.restarts,
+        "breaker": breaker,
+    }
+
+
+def _state(breaker: str | None, error: str | None, last_loss: float | None) -> str:
+    if breaker not in (None, "closed"):
+        return "open"
+    if error is not None:
+        return "failing"
+    return "losing" if last_loss is not None and last_loss < RECENT_S else "ok"
+
+
+def _program() -> str:
+    """Return what people call this process; no argument of it, which may be a secret."""
+    path = (getattr(sys, "argv", None) or [""])[0]
+    name = os.path.basename(path)
+    if name == "__main__.py":  # python -m package
+        name = os.path.basename(os.path.dirname(os.path.abspath(path)))
+    return name if name not in ("", "-c", "-m") else "python"
+
+
+def imbalance(counts: Mapping[str, Any]) -> int:
+    """Return how many records of a ledger are unaccounted for; the law says 0.
+
+    ``enqueued = delivered + dropped{reason} + filtered{filter} + dead_lettered +
+    handed_to_fallback + queued + in_flight``
+    """
+    found: int = counts["enqueued"]
+    for key in LEDGER:
+        value = counts[key]
+        found -= sum(value.values()) if isinstance(value, Mapping) else value
+    return found
+
+
+def totals(stats: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the ledgers by handler, with those of what reloads have replaced.
+
+    So added up, the counts of a name never go back at a reload.
+    """
+    added: dict[str, dict[str, Any]] = {}
+    for ledgers in (stats["handlers"], stats["retired"]):
+        for name, counts in ledgers.items():
+            ledger = {key: counts[key] for key in ("enqueued", *LEDGER)}
+            add_counts(added.setdefault(name, {}), ledger)
+    return added

@@ -1,25 +1,26 @@
 """The worker: the one thread that owns one sink.
 
-It takes a batch from its queue, sends it, tries again what may succeed later,
-and counts what became of every record. Nothing that a sink raises ends it.
+It takes a batch from its queue when one is due and has its courier take it to its
+end. Nothing that a sink raises ends it.
 """
 
-import _thread
 import logging
-import sys
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from logroute.bell import Bell
-from logroute.delivery.queue import Item, Queue
+from logroute import native
+from logroute.bell import Bell, Latch
+from logroute.delivery.breaker import Breaker
+from logroute.delivery.deadletter import DeadLetters
+from logroute.delivery.queue import Item, Kept, Queue
 from logroute.delivery.retry import Backoff
-from logroute.delivery.specs import BatchSpec, RetrySpec
+from logroute.delivery.specs import BatchSpec, BreakerSpec, DeadLetterSpec, RetrySpec
+from logroute.engine.courier import Courier, is_slowness
 from logroute.engine.notices import Notices, describe, inside
-from logroute.errors import DeliveryError, Rejected, Retryable
+from logroute.engine.schedule import Schedule
 from logroute.filters import Filter
-from logroute.records import message_of
+from logroute.records import plain_copy
 from logroute.sinks import Encoder, Sink
 
 __all__ = ["Worker"]
@@ -46,6 +47,8 @@ class Worker:
         own_threads: set[int],
         batch: BatchSpec | None = None,
         retry: RetrySpec | None = None,
+        breaker: BreakerSpec | None = None,
+        dead_letter: DeadLetterSpec | None = None,
         filters: tuple[tuple[str, Filter], ...] = (),
         encodes_late: bool = False,
         is_digest: bool = False,
@@ -64,6 +67,8 @@ class Worker:
             own_threads: the idents of our threads, shared by the runtime.
             batch: when a batch is due; None: whatever waits goes at once.
             retry: when to try again; None: once only.
+            breaker: when to stop trying for a while; None: never.
+            dead_letter: where refused records go; None: nowhere.
             filters: ours, by name, in order.
             encodes_late: encode in the worker, where the code is not ours.
             is_digest: wait `max_wait` from the first record on, whatever comes.
@@ -82,41 +87,77 @@ class Worker:
         self.gates: list[Any] = []
         #: The sink hands records to other handlers, when it is closed too.
         self.feeds_others = False
+        #: A reload has replaced it, and it has ended.
+        self.is_retired = False
+        #: Opens when the worker that had the same resource before has ended; until
+        #: then records only queue up here.
+        self.held: Latch | None = None
+        #: The handler that gets what is given up here; see `fall_back_to`.
+        self.fallback: Worker | None = None
+        #: Called, in one of our threads, when records were lost; None: stderr tells.
+        self.on_loss: Callable[[Worker], None] | None = None
+        #: The trouble of the moment; None: the last delivery went well.
         self.last_error: str | None = None
+        #: What went wrong so far: how often, and when and what last; replaced as one.
+        self.errors: dict[str, Any] = {"count": 0, "when": None, "last": None}
         self.restarts = 0
         self._make_sink = make_sink
         self._sink = make_sink()
         self._notices = notices
         self._own_threads = own_threads
-        self._batch = batch
-        self._retry = retry
-        self._is_digest = is_digest
         self._clock = clock
-        self._announced_drops = 0
+        is_paced = getattr(self._sink, "is_paced", False)
+        pause = self._sink_pause_s if is_paced else None
+        self._schedule = Schedule(queue, batch, clock, is_digest=is_digest, pause_s=pause)
+        self._told_losses = 0
+        self._courier = Courier(
+            name,
+            queue,
+            None if retry is None else Backoff(retry, clock),
+            note=self._note_or_forget,
+            pause=self._pause,
+            escapes=self._is_for_the_caller,
+            breaker=None if breaker is None else Breaker(breaker, clock),
+            dead_letters=None if dead_letter is None else DeadLetters(dead_letter),
+        )
+        #: Whether a record must be packed beside its payload.
+        self.keeps_records = dead_letter is not None
         self._reset_thread()
 
     def _reset_thread(self) -> None:
         self.bell = Bell()
         self.is_running = False
+        #: The thread is about to run; a signal may have stopped who starts it.
+        self.is_starting = False
         #: The thread that works on the sink at this moment.
         self.busy_ident: int | None = None
         self._own_ident: int | None = None
         self._stop_at: float | None = None
-        self._release: threading.Event | None = None
-        self._last_send = -1e9
-        self._first_waiting: float | None = None
-        self._ended = threading.Event()
+        self._release: Latch | None = None
+        self._ended = Latch()
         self._is_closed = False
-        self._step_lock = threading.RLock()
-        self._backoff = Backoff(self._retry or RetrySpec(), self._clock)
+        self._step_lock = native.RLock()
+        self._is_hasty = False
+        self._schedule.reset()
+        self._courier.reset()
+
+    def hold_for_fork(self, timeout_s: float, held: list[Callable[[], None]]) -> None:
+        """Keep threads out of code that is not ours; `held` gets what lets them in again."""
+        sink: Any = self._sink
+        if hasattr(sink, "hold_for_fork"):
+            held.append(sink.let_go_after_fork)
+            sink.hold_for_fork(timeout_s)
 
     def reset_after_fork(self) -> None:
         """Start anew in a forked child: own nothing that the parent owns."""
         self.queue.reset()
         self._reset_thread()
-        self._announced_drops = self.restarts = 0
+        self._told_losses = self.restarts = 0
+        self.errors = {"count": 0, "when": None, "last": None}
         self.last_error = None
-        if not getattr(self._sink, "survives_fork", False):
+        if getattr(self._sink, "survives_fork", False):
+            getattr(self._sink, "disinherit", lambda: None)()
+        else:
             try:
                 self._sink.close()
             except Exception as fault:
@@ -127,7 +168,69 @@ class Worker:
         """Forget the thread, which the ending interpreter has frozen for good."""
         self.queue.take_over()
         self.is_running = False
-        self._step_lock = threading.RLock()
+        self._step_lock = native.RLock()
+
+    # -- the fallback
+
+    def fall_back_to(
+        self, other: "Worker", pass_on: "Callable[[list[logging.LogRecord], Worker], None]"
+    ) -> None:
+        """Have what is given up here passed on to `other`; `pass_on` does that.
+
+        Raises:
+            ValueError: records would come back here.
+        """
+        follower: Worker | None = other
+        while follower is not None:
+            if follower is self:
+                raise ValueError(f"its fallback `{other.name}` falls back to it in the end")
+            follower = follower.fallback
+        self.fallback = other
+        self._courier.fall_back_to(other.name, lambda records: pass_on(records, other))
+        self.keeps_records = True
+
+    @property
+    def breaker(self) -> Breaker | None:
+        """What stops trying a destination that keeps failing."""
+        return self._courier.breaker
+
+    def end_pause(self, is_over: bool) -> None:
+        """Send what waits though the sink rations its batches, since the program ends."""
+        self._schedule.is_last = is_over
+        self.bell.ring()
+
+    def hasten(self, is_hasty: bool) -> None:
+        """Give up at once, from now on, what only waiting could deliver; or wait again.
+
+        Before the end, what a fallback may yet deliver should reach it in time, and a
+        full disk is not waited for. A pipe that is not read for the moment still is.
+        """
+        self._is_hasty = is_hasty
+        self.bell.ring()
+
+    def abandon(self) -> None:
+        """Hand what waits or flies to the fallback, since the sink does not move."""
+        self._save("undelivered", to_fallback=True)
+
+    def save_rest(self, reason: str) -> int:
+        """Keep what is left in the dead letter file; return how many are undelivered yet.
+
+        Those that the file does not take are lost; without a file nothing changes.
+        """
+        if not self._courier.dead_letters or not self.queue.unsettled:
+            return self.queue.unsettled
+        return self._save(reason, to_fallback=False)
+
+    def close_queue(self, reason: str, *, to_fallback: bool = False) -> int:
+        """Save what is left, take nothing more, and return how many records are lost."""
+        lost = self._save(reason, to_fallback=to_fallback) if self.keeps_records else 0
+        return lost + self.queue.close(reason)
+
+    def _save(self, reason: str, *, to_fallback: bool) -> int:
+        with inside(self._own_threads):
+            items = self.queue.seize()
+            kept, passed = self._courier.save(items, reason, to_fallback=to_fallback)
+            return self.queue.settle_seized(reason, dead_lettered=kept, handed_over=passed)
 
     # -- the thread
 
@@ -138,25 +241,38 @@ class Worker:
             RuntimeError: no thread can start any more; call `drain` instead.
         """
         if not self.is_running and not self.is_sync:
-            if sys.is_finalizing():  # Python 3.11 would start one that never runs
-                raise RuntimeError("the interpreter is shutting down")
-            self.is_running = True
+            self._ended = Latch()  # an earlier thread may have died
+            self.is_starting = self.is_running = True
             try:
-                _thread.start_new_thread(self._run, ())
+                native.start_thread(self._run)
             except RuntimeError:
                 self.is_running = False
                 raise
+            finally:
+                self.is_starting = False
 
     def wake(self) -> None:
         """See to it that what waits is worked on; a stopped worker stays stopped."""
         if self.is_running:
             if self.bell.state:
                 self.bell.ring()
-        elif self._stop_at is None and not self.is_sync:
+        elif self._stop_at is None and not self.is_sync and self.held is None:
             try:
                 self.start()
             except RuntimeError:  # no thread can start any more
                 self.drain()
+
+    def hold(self) -> None:
+        """Let records only queue up until `let_go`."""
+        self.held = Latch()
+
+    def let_go(self) -> None:
+        """Begin, as the worker before this one has ended."""
+        held, self.held = self.held, None
+        if held is not None:
+            held.open()
+            if self.queue.waiting:  # what comes from now on wakes it
+                self.wake()
 
     def stop(self, deadline: float) -> None:
         """Ask the thread to end when the queue is empty, at the latest at `deadline`."""
@@ -178,14 +294,13 @@ class Worker:
         if not self.is_running:
             self.close_sink(timeout_s)
             return
-        self._release = released = threading.Event()
+        self._release = released = Latch()
         self.bell.ring()
         released.wait(max(0.0, timeout_s))
 
     def _run(self) -> None:
-        ident = self._own_ident = threading.get_ident()
+        ident = self._own_ident = native.get_ident()
         try:
-            self._ended.clear()  # an earlier thread may have died
             self._own_threads.add(ident)
             while not self._is_over():
                 try:
@@ -200,14 +315,14 @@ class Worker:
             self._own_threads.discard(ident)
             self._own_ident = None
             self.is_running = False
-            self._ended.set()
+            self._ended.open()
 
     def _release_sink(self) -> None:
         released = self._release
         if released is not None and not self.queue.waiting:
             self._release = None
             self.close_sink(0)
-            released.set()
+            released.open()
 
     def _is_over(self) -> bool:
         if self._stop_at is None:
@@ -218,7 +333,7 @@ class Worker:
         """Sleep until a batch is due or somebody rings."""
         while not self._is_hurried():
             self.bell.doze()
-            wait = self._time_to_batch()
+            wait = self._schedule.wait_s()
             if wait == 0 or self._is_hurried():
                 break
             self.bell.sleep(wait)
@@ -226,55 +341,36 @@ class Worker:
 
     def _is_hurried(self) -> bool:
         """Return whether somebody waits: nothing to clear, so no call can be missed."""
-        return self.queue.is_awaited or self._stop_at is not None or self._release is not None
+        is_awaited = self.queue.is_awaited and not self._schedule.pause_s
+        return is_awaited or self._stop_at is not None or self._release is not None
 
-    def _time_to_batch(self) -> float | None:
-        """Return the seconds until a batch is due; None: nothing waits."""
-        if not self.queue.waiting:
-            self._first_waiting = None
-            return None
-        if self._batch is None:
-            return 0
-        now = self._clock()
-        if self._first_waiting is None:
-            self._first_waiting = now
-        if self.queue.has_reached(self._batch.max_records, self._batch.max_bytes):
-            return 0
-        max_wait = self._batch.max_wait or 0.0
-        if self._is_digest:
-            return max(0.0, self._first_waiting + max_wait - now)
-        if self.queue.urgent:
-            return 0
-        return max(0.0, self._last_send + max_wait - now)
+    def _sink_pause_s(self) -> float:
+        sink: Any = self._sink  # another one in a forked child
+        return float(sink.pause_s())
 
     # -- one batch, in whatever thread
 
     def step(self) -> bool:
         """Deliver one batch; return whether there was one."""
         with self._step_lock:  # where no thread could start, callers deliver
-            before, self.busy_ident = self.busy_ident, threading.get_ident()
+            before, self.busy_ident = self.busy_ident, native.get_ident()
             try:
                 return self._step()
             finally:
                 self.busy_ident = before
 
     def _step(self) -> bool:
-        batch = self._batch
-        items = self.queue.take(
-            batch.max_records if batch else 1000, batch.max_bytes if batch else 1 << 20
-        )
+        items = self.queue.take(self._schedule.max_records, self._schedule.max_bytes)
         if not items:
             return False
         self._is_closed = False
-        self._first_waiting = None
-        self._last_send = self._clock()
+        self._schedule.begin_batch()
         try:
-            payloads = self._payloads(items)
-            self._deliver(payloads)
-            # Only now: what is settled first counts as what came first.
-            self.queue.dropped("format_error", len(items) - len(payloads))
+            broken: list[int] = []
+            payloads = self._payloads(items, broken)
+            self._courier.deliver(self._sink, items, payloads, broken)
         finally:
-            self.queue.dropped("worker_error", self.queue.in_flight)  # 0, unless we failed
+            self.queue.dropped("worker_error", self.queue.held)  # none, unless we failed
             self.announce_drops()
         return True
 
@@ -284,44 +380,13 @@ class Worker:
             while not (self._stop_at is not None or self.is_running) and self.step():
                 pass
 
-    def _deliver(self, payloads: list[Any]) -> None:
-        """Send `payloads` until each is settled."""
-        while payloads:
-            try:
-                self._sink.open()
-                self._sink.send(payloads)
-            except Rejected as fault:
-                self.note(fault)
-                payloads = payloads[self._settle_head(fault, len(payloads)) :]
-                refused = len(payloads) if fault.rejected is None else fault.rejected
-                refused = min(max(refused, 0 if fault.delivered else 1), len(payloads))
-                self.queue.dropped("rejected", refused)
-                payloads = payloads[refused:]
-                self._backoff.reset()
-            except (Retryable, OSError) as fault:
-                self.note(fault)
-                if isinstance(fault, DeliveryError):
-                    payloads = payloads[self._settle_head(fault, len(payloads)) :]
-                if not self._wait_to_retry(fault):
-                    self.queue.dropped("undelivered", len(payloads))
-                    self._backoff.reset()
-                    return
-            except BaseException as fault:
-                self.note(fault)
-                self._close_parts()
-                self.queue.dropped("sink_error", len(payloads))
-                if self._is_for_the_caller(fault):
-                    raise
-                return
-            else:
-                self.queue.delivered(len(payloads))
-                self._backoff.reset()
-                self.last_error = None
-                return
-
-    def _payloads(self, items: list[Item]) -> list[Any]:
+    def _payloads(self, items: list[Item], broken: list[int]) -> list[Any]:
+        """Return what the sink takes; enter in `broken` where it cannot be made."""
         if not self.encodes_late:
-            return [payload for payload, _, _ in items]
+            payloads = [payload for payload, _, _ in items]
+            if self.keeps_records:
+                payloads = [p.payload if type(p) is Kept else p for p in payloads]
+            return payloads
         payloads = []
         for record, _, _ in items:
             try:
@@ -330,11 +395,13 @@ class Worker:
                 self.note(fault)
                 if self._is_for_the_caller(fault):
                     raise
+                broken.append(len(payloads))
+                payloads.append(None)
         return payloads
 
     def _is_for_the_caller(self, fault: BaseException) -> bool:
         """Return whether `fault` is a Ctrl-C, or the like, of a thread that is not ours."""
-        return not isinstance(fault, Exception) and threading.get_ident() != self._own_ident
+        return not isinstance(fault, Exception) and native.get_ident() != self._own_ident
 
     def encode_safely(self, record: logging.LogRecord) -> Any:
         """Return the payload of `record`, of a plainer one where its own cannot be made.
@@ -343,24 +410,19 @@ class Worker:
             Exception: whatever the formatter raises even for a plain record.
         """
         try:
-            return self.encode(record)
+            try:
+                return self.encode(record)
+            except SystemError:  # Python 3.11, where two threads format tracebacks at once
+                return self.encode(record)
         except Exception as fault:
             self.note(fault)
-            return self.encode(plain_record(record, fault))
+            return self.encode(plain_copy(record, fault))
 
-    def _settle_head(self, fault: DeliveryError, count: int) -> int:
-        delivered = min(max(fault.delivered, 0), count)
-        self.queue.delivered(delivered)
-        if delivered:
-            self._backoff.reset()
-        return delivered
-
-    def _wait_to_retry(self, fault: BaseException) -> bool:
-        """Wait as long as the backoff says; return False to give up."""
-        if self._retry is None or threading.get_ident() != self._own_ident:
+    def _pause(self, delay: float, fault: BaseException | None = None) -> bool:
+        """Wait `delay` seconds before the next attempt; return False to give up."""
+        if native.get_ident() != self._own_ident:
             return False
-        delay = self._backoff.delay(getattr(fault, "retry_after_s", None))
-        if delay is None:
+        if self._is_hasty and (self.fallback or fault is None or not is_slowness(fault)):
             return False
         until = self._clock() + delay
         before = self._hurries()
@@ -374,15 +436,8 @@ class Worker:
             self.bell.sleep(left)  # awake to all but a flush or a stop, which always ring
         return True
 
-    def _hurries(self) -> tuple[int, bool]:
-        return self.queue.calls, self._stop_at is not None
-
-    def _close_parts(self) -> None:
-        for part in (self._sink.flush, self._sink.close):
-            try:
-                part()
-            except BaseException as fault:
-                self.note(fault)
+    def _hurries(self) -> tuple[int, bool, bool]:
+        return self.queue.calls, self._stop_at is not None, self._is_hasty
 
     def close_sink(self, timeout_s: float) -> None:
         """Close the sink, unless that is done or somebody goes on using it."""
@@ -390,7 +445,7 @@ class Worker:
             try:
                 if not self._is_closed:
                     self._is_closed = True
-                    self._close_parts()
+                    self._courier.close(self._sink)
             finally:
                 self._step_lock.release()
 
@@ -398,34 +453,33 @@ class Worker:
 
     def note(self, fault: BaseException) -> None:
         """Keep `fault` as the last error and say it on the internal lane."""
-        self.last_error = f"{describe(fault)}{self._outlook(fault)}"
+        outlook = "" if self.is_sync else self._courier.outlook(fault)
+        text = self.last_error = f"{describe(fault)}{outlook}"
+        count = self.errors["count"] + 1
+        self.errors = {"count": count, "when": time.time(), "last": text}
         subject = f"{self.name}:{type(fault).__name__}"
         self._notices.say(subject, f"handler `{self.name}`: {self.last_error}")
 
-    def _outlook(self, fault: BaseException) -> str:
-        """Say what comes of a fault, where that is known."""
-        if isinstance(fault, Rejected):
-            return " (refused for good)"
-        if isinstance(fault, Retryable | OSError) and self._retry and not self.is_sync:
-            return " (will be tried again)"
-        return ""
+    def _note_or_forget(self, fault: BaseException | None) -> None:
+        if fault is None:
+            self.last_error = None
+        else:
+            self.note(fault)
 
     def announce_drops(self) -> None:
-        """Say how many records were dropped, if there are more than were said."""
-        drops = self.queue.drops()
-        if drops > self._announced_drops:
-            reasons = self.queue.counts()["dropped"].items()
-            shown = ", ".join(f"{count} {reason}" for reason, count in reasons)
-            text = f"handler `{self.name}` has dropped {drops} records ({shown})"
-            self._notices.say(f"{self.name}:drops", text)
-            self._announced_drops = drops
+        """See to it that it is told if records were lost since the last time."""
+        losses = self.queue.losses
+        if losses == self._told_losses:
+            return
+        self._told_losses = losses
+        if self.on_loss is not None:
+            self.on_loss(self)
+        else:
+            self.say_drops()
 
-
-def plain_record(record: logging.LogRecord, fault: BaseException) -> logging.LogRecord:
-    """Return a bare record that any formatter can take, saying what went wrong."""
-    text = message_of(record)
-    if not text.startswith("<unformattable"):
-        text = f"<unformattable: {type(fault).__name__}> {text}"
-    return logging.LogRecord(
-        record.name, record.levelno, record.pathname, record.lineno, text, None, None
-    )
+    def say_drops(self) -> None:
+        """Say on the internal lane how many records were lost so far."""
+        counts = self.queue.counts()["dropped"]
+        shown = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+        text = f"handler `{self.name}` has dropped {sum(counts.values())} records ({shown})"
+        self._notices.say(f"{self.name}:drops", text)

@@ -10,7 +10,7 @@ from typing import ClassVar
 from logroute.kinds import KindTable
 from logroute.options import Spec
 
-__all__ = ["KINDS", "FormatterSpec"]
+__all__ = ["KINDS", "FormatterSpec", "completed"]
 
 
 class FormatterSpec(Spec):
@@ -36,3 +36,13 @@ KINDS: KindTable[FormatterSpec] = KindTable(
     "logroute.formatters",
     FormatterSpec,
 )
+
+
+def completed(record: logging.LogRecord) -> logging.LogRecord:
+    """Return a copy of `record` with the attributes that every record has.
+
+    Records made by hand, or by another process, may lack some of them.
+    """
+    made = logging.makeLogRecord({})
+    made.__dict__.update(record.__dict__)
+    return made

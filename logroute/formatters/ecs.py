@@ -9,7 +9,7 @@ written as it is.
 import logging
 from typing import Any
 
-from logroute.formatters import FormatterSpec
+from logroute.formatters import FormatterSpec, completed
 from logroute.formatters.json import (
     JsonText,
     UtcClock,
@@ -47,6 +47,12 @@ class EcsFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as a JSON object without line breaks."""
+        try:
+            return self._format(record)
+        except AttributeError:
+            return self._format(completed(record))
+
+    def _format(self, record: logging.LogRecord) -> str:
         values = record.__dict__
         entry: dict[str, Any] = {
             "@timestamp": self._time(record),

@@ -9,7 +9,7 @@ import math
 import re
 from typing import Annotated, Any
 
-from logroute.formatters import FormatterSpec
+from logroute.formatters import FormatterSpec, completed
 from logroute.formatters.json import (
     JsonText,
     encodable,
@@ -53,6 +53,12 @@ class GelfFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as a JSON object without line breaks."""
+        try:
+            return self._format(record)
+        except AttributeError:
+            return self._format(completed(record))
+
+    def _format(self, record: logging.LogRecord) -> str:
         message = message_of(record)
         # Graylog refuses a message without text
         short = message.strip().split("\n", 1)[0].rstrip() or "-"

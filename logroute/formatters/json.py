@@ -12,13 +12,14 @@ a `_` behind its name.
 import datetime as dt
 import logging
 import math
+import re
 import time
 from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from itertools import islice
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Annotated, Any, Literal
 
-from logroute.formatters import FormatterSpec
+from logroute.formatters import FormatterSpec, completed
 from logroute.options import Opt
 from logroute.records import exception_text, extras, message_of
 
@@ -87,6 +88,12 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as a JSON object without line breaks."""
+        try:
+            return self._format(record)
+        except AttributeError:
+            return self._format(completed(record))
+
+    def _format(self, record: logging.LogRecord) -> str:
         parts = [self._head(record)]
         if self._fields:
             values = record.__dict__
@@ -191,15 +198,25 @@ def trace_of(record: logging.LogRecord) -> str:
         return f"<unprintable traceback: {type(fault).__name__}>"
 
 
+# As in the `text` formatter; JSON itself escapes C0.
+_UNSAFE = re.compile(
+    "[\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
 def encodable(text: str) -> str:
-    r"""Return JSON text with lone surrogates written as `\udc80`, so that UTF-8 takes it."""
+    r"""Return JSON text that UTF-8 takes and no reader of lines or terminal trips over.
+
+    Lone surrogates, DEL, C1 controls, line separators and bidirectional controls
+    are written as `\u2028`; they stand in strings only.
+    """
     if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "backslashreplace").decode()
-    return text
+        return text if "\x7f" not in text else text.replace("\x7f", "\\u007f")
+    return text if text.isprintable() else _UNSAFE.sub(_escaped, text)
 
 
 def text_of(value: object) -> str:

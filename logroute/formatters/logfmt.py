@@ -8,7 +8,7 @@ the readers of logfmt share.
 import logging
 import re
 
-from logroute.formatters import FormatterSpec
+from logroute.formatters import FormatterSpec, completed
 from logroute.formatters.json import (
     JsonText,
     UtcClock,
@@ -46,6 +46,12 @@ class LogfmtFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record on one line."""
+        try:
+            return self._format(record)
+        except AttributeError:
+            return self._format(completed(record))
+
+    def _format(self, record: logging.LogRecord) -> str:
         pairs = [
             ("ts", self._time(record)),
             ("level", text_of(record.levelname).lower()),

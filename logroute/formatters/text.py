@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import Annotated, Any, Literal
 
-from logroute.formatters import FormatterSpec
+from logroute.formatters import FormatterSpec, completed
 from logroute.formatters.layout import SECOND, Layout
 from logroute.options import EMPTY, Opt
 from logroute.records import message_of
@@ -34,10 +34,10 @@ Newlines = Literal["escape", "indent", "keep"]
 
 INDENT = "    "
 
-# C0 but tab, DEL, C1, line and paragraph separators, bidirectional controls:
-# what ends a line, moves a terminal's cursor or reorders what is read.
+# C0 but tab, DEL, C1, line and paragraph separators, bidirectional marks and
+# controls: what ends a line, moves a terminal's cursor or reorders what is read.
 _CONTROLS = [*range(9), *range(10, 32), *range(0x7F, 0xA0), 0x2028, 0x2029]
-_CONTROLS += [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+_CONTROLS += [0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 _ESCAPES = {code: ascii(chr(code))[1:-1] for code in _CONTROLS}
 _ESCAPES_BUT_NEWLINE = {code: text for code, text in _ESCAPES.items() if code != 10}
 
@@ -125,6 +125,33 @@ def _guard(chunks: Iterable[str]) -> Iterator[str]:
         yield first + _UNINDENTED.sub("\n" + INDENT, chunk)
 
 
+def _guard_text(text: str) -> str:
+    """Indent what may be foreign in a traceback that is only there as text.
+
+    Where the texts of exceptions begin and end cannot be told any more, so the
+    margin is for the traceback's own sentences and the first exception.
+    """
+    lines = []
+    has_exception = False
+    for line in text.split("\n"):
+        is_own = line[:1].isspace() or not line or line in _OWN_LINES
+        if not is_own and not has_exception:
+            is_own = has_exception = True
+        lines.append(line if is_own else INDENT + line)
+    return "\n".join(lines)
+
+
+_OWN_LINES = frozenset(line.strip("\n") for line in (*_CHAIN_LINES, _HEAD_LINE))
+
+
+def _to_text(value: object) -> str:
+    """Return what stands in the place of a text, of records made by hand."""
+    try:
+        return value if type(value) is str else str.__str__(str(value))
+    except Exception:
+        return f"<unprintable {type(value).__name__}>"
+
+
 class TextFormatter(logging.Formatter):
     """Formats as `logging.Formatter` does, faster and without touching the record.
 
@@ -175,6 +202,12 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as text; never raises and never changes it."""
+        try:
+            return self._format(record)
+        except AttributeError:
+            return self._format(completed(record))
+
+    def _format(self, record: logging.LogRecord) -> str:
         try:
             message = record.getMessage()
         except Exception:
@@ -249,11 +282,13 @@ class TextFormatter(logging.Formatter):
     def _add_traces(self, record: logging.LogRecord, text: str) -> str:
         parts = []
         if record.exc_text:
-            parts.append(record.exc_text)
+            trace = _to_text(record.exc_text)
+            parts.append(trace if self._keep else _guard_text(trace))
         elif record.exc_info:
             parts.append(self.formatException(record.exc_info))
         if record.stack_info:
-            parts.append(self.formatStack(record.stack_info))
+            stack = self.formatStack(_to_text(record.stack_info))
+            parts.append(stack if self._keep else _guard_text(stack))
         for part in parts:
             if text[-1:] != "\n":
                 text += "\n"

@@ -62,6 +62,7 @@ class SmtpReceiver(Receiver):
         self._tls = tls
         self._users = users
         self._script: dict[str, collections.deque[str]] = collections.defaultdict(collections.deque)
+        self._hang_ups = 0
         self._address = ""
         self._loop: Any = None
         self._thread: threading.Thread | None = None
@@ -74,6 +75,10 @@ class SmtpReceiver(Receiver):
     def answer(self, command: str, text: str, times: int = 1) -> None:
         """Answer the next `times` MAIL, RCPT or DATA with `text`, such as `550 no`."""
         self._script[command].extend([text] * times)
+
+    def hang_up(self, times: int = 1) -> None:
+        """Take the next `times` mails, and end the connection instead of saying so."""
+        self._hang_ups += times
 
     def start(self) -> None:
         """Listen; returns when connections are accepted.
@@ -226,7 +231,7 @@ class _Hooks:
         return reply or "250 OK"
 
     async def handle_DATA(  # noqa: N802
-        self, _server: Any, _session: Any, envelope: Any
+        self, server: Any, _session: Any, envelope: Any
     ) -> str:
         import asyncio
         from email import message_from_bytes, policy
@@ -238,4 +243,7 @@ class _Hooks:
         if reply is None:
             message = message_from_bytes(envelope.content, policy=policy.default)
             receiver._keep(Mail(envelope.mail_from, list(envelope.rcpt_tos), message))
+        if receiver._hang_ups:
+            receiver._hang_ups -= 1
+            server.transport.abort()
         return reply or "250 OK"

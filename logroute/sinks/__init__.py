@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from logroute.kinds import KindTable
-from logroute.options import Duration, Opt, Spec
+from logroute.options import Duration, Opt, Size, Spec
 
 __all__ = [
     "KINDS",
@@ -115,6 +115,10 @@ class NetworkSpec(SinkSpec):
     default_formatter: ClassVar[str] = "json"
 
     timeout: Annotated[TimeoutSpec, Opt("Limits of one attempt.")] = TimeoutSpec()
+    max_record_bytes: Annotated[
+        Size,
+        Opt("Most bytes of one record; a longer one is cut, and says how long it was."),
+    ] = 256 << 10
 
     def probe(self) -> str:
         """Connect as for a batch, but send nothing; return what was found, in words.

@@ -1,18 +1,20 @@
 """The `datagram` kind: one record, one UDP or unix datagram.
 
 A connected, non-blocking socket: the kernel then says when a datagram found
-nobody. Nothing is acknowledged, so nothing is sent twice.
+nobody, and that is counted. Nothing is acknowledged, so nothing is sent twice,
+and what a reader has no room for is lost without a word.
 """
 
 import errno
 import logging
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, NoReturn
 
 from logroute.errors import Rejected, Retryable
 from logroute.options import Opt
 from logroute.sinks import Encoder, Format, NetworkSpec, TimeoutSpec
+from logroute.sinks.bounds import bounded
 from logroute.sinks.net import (
     ADDRESS_EXPECTS,
     ADDRESS_PATTERN,
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["DatagramSink", "DatagramSpec"]
 
 _MARK = b"..."
+# What every network takes: the smallest `max_datagram`.
+_LEAST = 64
 # Nobody tells a UDP sender that a name moved, so it is looked up again.
 _RESOLVE_EVERY_S = 300.0
 
@@ -54,9 +58,14 @@ class DatagramSpec(NetworkSpec):
     def encoder(self, format: Format) -> Encoder:
         """Return an encoder to UTF-8, cut to one datagram."""
         limit = self.max_datagram
+        whole = bounded(format, self.max_record_bytes)
+        short = bounded(format, limit)
 
         def encode(record: logging.LogRecord) -> bytes:
-            return _cut(format(record).encode("utf-8", "backslashreplace"), limit)
+            data = whole(record).encode("utf-8", "backslashreplace")
+            if len(data) > limit and data[:1] == b"{":  # cut JSON is no JSON: cut its fields
+                data = short(record).encode("utf-8", "backslashreplace")
+            return _cut(data, limit)
 
         return encode
 
@@ -86,7 +95,7 @@ class DatagramSink:
 
     Attributes:
         refused: how often the kernel said that a datagram found nobody. Over
-            UDP that comes with the next one, which is then sent again.
+            UDP it says so of one that is gone already.
     """
 
     def __init__(self, address: Address, timeout: TimeoutSpec | None = None) -> None:
@@ -110,38 +119,59 @@ class DatagramSink:
             self._opened_at = time.monotonic()
 
     def send(self, batch: Sequence[bytes]) -> None:
-        """Send one datagram per payload."""
+        """Send one datagram per payload.
+
+        Raises:
+            Rejected: some found nobody, as far as the kernel says; the others are out.
+            Retryable: the address cannot be reached, or a buffer stays full.
+        """
         deadline = Deadline(self._timeout.send)
+        lost: set[int] = set()
+        before = self.refused
         for index, payload in enumerate(batch):
             try:
-                self._send_one(payload, deadline)
+                if self._send_one(payload, deadline):
+                    # Said of the one before; of the batch before, if this is the first.
+                    lost.add(index - 1 if index else len(batch) - 1)
             except OSError as fault:
-                self._fail(fault, index, len(payload))
+                self._fail(fault, index, len(batch), lost)
+        if batch and self._is_last_refused():
+            lost.add(len(batch) - 1)
+        if lost:
+            text = f"{self._address}: nobody listens ({self.refused - before} refused)"
+            raise Rejected(text, which=lost)
 
-    def _fail(self, fault: OSError, delivered: int, size: int) -> None:
-        if fault.errno == errno.EMSGSIZE:
-            text = f"{self._address} takes no datagram of {size} bytes; lower `max_datagram`"
-            raise Rejected(text, delivered=delivered, rejected=1) from fault
+    def _fail(self, fault: OSError, index: int, count: int, lost: set[int]) -> NoReturn:
         self.close()
-        raise Retryable(f"{self._address}: {reason(fault)}", delivered=delivered) from fault
+        text = f"{self._address}: {reason(fault)}"
+        lost = {item for item in lost if item < index}
+        if lost:
+            raise Rejected(text, which=lost, again=range(index, count)) from fault
+        raise Retryable(text, delivered=index) from fault
 
-    def _send_one(self, payload: bytes, deadline: Deadline) -> None:
+    def _send_one(self, payload: bytes, deadline: Deadline) -> bool:
+        """Send `payload`; return whether the kernel said that an earlier one found nobody."""
         try:
             self._put(payload, deadline)
         except (ConnectionRefusedError, ConnectionResetError):
             self.refused += 1
-            if self._address.path is None:
-                self._put_again(payload, deadline)
-                return
-            self.close()  # the daemon restarted: its socket is another one
-            self.open()
+            is_udp = self._address.path is None
+            if not is_udp:  # the daemon restarted: its socket is another one
+                self.close()
+                self.open()
             self._put(payload, deadline)
+            return is_udp
+        return False
 
-    def _put_again(self, payload: bytes, deadline: Deadline) -> None:
-        try:
-            self._put(payload, deadline)
-        except ConnectionRefusedError:
-            self.refused += 1  # nobody listens; UDP is allowed to lose
+    def _is_last_refused(self) -> bool:
+        """Tell whether the last datagram is known to have found nobody; near peers say at once."""
+        import socket
+
+        if self._sock is None or self._address.path is not None:
+            return False
+        is_refused = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+        self.refused += is_refused
+        return is_refused
 
     def _put(self, payload: bytes, deadline: Deadline) -> None:
         import select
@@ -154,7 +184,13 @@ class DatagramSink:
             try:
                 sock.send(payload)
                 return
-            except BlockingIOError:
+            except OSError as fault:
+                if fault.errno == errno.EMSGSIZE and len(payload) > _LEAST:
+                    # Less than `max_datagram` here: a jumbo frame, or a small buffer.
+                    payload = _cut(payload, max(len(payload) // 2, _LEAST))
+                    continue
+                if not isinstance(fault, BlockingIOError):
+                    raise
                 poll = select.poll()
                 poll.register(sock, select.POLLOUT)
                 poll.poll(deadline.left() * 1000)

@@ -43,6 +43,20 @@ class Writer:
         self._torn = b""
         self._done = 0
 
+    @property
+    def is_torn(self) -> bool:
+        """Whether the last payload is out only in part."""
+        return bool(self._torn)
+
+    @property
+    def torn_bytes(self) -> int:
+        """How much of a torn payload is out."""
+        return self._done
+
+    def forget(self) -> None:
+        """Begin the next batch anew: what was torn is not there any more."""
+        self._torn, self._done = b"", 0
+
     def write(self, descriptor: int, batch: Sequence[bytes]) -> tuple[int, OSError | None]:
         """Write `batch`; return how many payloads are out, and what stopped it."""
         again = bool(self._torn) and bool(batch) and batch[0] == self._torn

@@ -1,23 +1,30 @@
-"""The `file` kind: lines appended to a file.
+"""The `file` kind: lines appended to a file, put away by size and time.
 
 One raw descriptor, opened O_APPEND, written by the one worker that owns it. The
 descriptor and the path are looked at before each batch: a file that was moved,
 deleted or replaced is opened again, and a descriptor number that somebody else
-got meanwhile is neither written to nor closed.
+got meanwhile is neither written to nor closed. Where files rotate, or several
+processes write one, each batch is written under a lock on the file; the parts are
+in `logroute/sinks/files/`.
 """
 
+import contextlib
 import errno
 import os
-import stat
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from logroute.errors import Rejected, Retryable
 from logroute.options import Duration, Opt, Size, Spec
 from logroute.shapes import Parsed
 from logroute.sinks import Encoder, Format, SinkSpec
-from logroute.sinks.descriptor import Identity, Writer, identity_of
+from logroute.sinks.descriptor import Writer
+from logroute.sinks.files.place import Place
 from logroute.units import DURATION_PATTERN, parse_duration
+
+if TYPE_CHECKING:
+    from logroute.sinks.files.rotation import Rotation
+    from logroute.sinks.files.turn import Hold
 
 __all__ = ["FileSink", "FileSpec", "KeepSpec", "RotateSpec"]
 
@@ -116,8 +123,10 @@ class FileSpec(SinkSpec):
         0o644
     )
     create_dirs: Annotated[bool, Opt("Create missing directories above the file.")] = True
-    rotate: Annotated[RotateSpec | None, Opt("When to begin a new file.", planned=True)] = None
-    shared: Annotated[bool, Opt("Several processes write the file.", planned=True)] = False
+    rotate: Annotated[
+        RotateSpec | None, Opt("When to begin a new file, and what becomes of the old ones.")
+    ] = None
+    shared: Annotated[bool, Opt("Several processes write the file.")] = False
 
     def encoder(self, format: Format) -> Encoder:
         """Return an encoder to lines."""
@@ -127,100 +136,214 @@ class FileSpec(SinkSpec):
     def sink(self) -> "FileSink":
         """Return a sink for the path as it is meant now, whatever `chdir` does later."""
         path = os.path.abspath(os.path.expanduser(self.path))
-        return FileSink(path, mode=self.mode, create_dirs=self.create_dirs)
+        return FileSink(
+            path,
+            mode=self.mode,
+            create_dirs=self.create_dirs,
+            rotation=None if self.rotate is None else _rotation(path, self.rotate),
+            is_shared=self.shared,
+            end="\n".encode(self.encoding),
+        )
+
+
+def _rotation(path: str, spec: RotateSpec) -> "Rotation":
+    from logroute.sinks.files.rotation import Rotation
+    from logroute.sinks.files.upkeep import Limits
+
+    keep = spec.keep
+    limits = (
+        Limits(keep.count, keep.age, keep.total) if isinstance(keep, KeepSpec) else Limits(keep)
+    )
+    return Rotation(
+        path, size_bytes=spec.size, every=spec.every, limits=limits, compress=spec.compress
+    )
+
+
+#: So often in a row a file may move on under a batch before it is written regardless.
+_MOST_MOVES = 100
+#: How long `close` waits for a compression that is under way.
+_FINISH_S = 1.0
 
 
 class FileSink:
-    """Appends to one file, and follows its name."""
+    """Appends to one file, and follows its name.
 
-    def __init__(self, path: str, *, mode: int = 0o644, create_dirs: bool = True) -> None:
-        """Write to the absolute `path`, made with `mode` where it is missing."""
-        self._path = path
-        self._mode = mode
-        self._create_dirs = create_dirs
-        self._descriptor: int | None = None
-        self._identity: Identity = (-1, -1)
+    What cannot be done without losing records is told by a `Retryable` that says
+    that the whole batch is delivered: a rotation that failed, a folder that is
+    full. It is told once, until it works again.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        mode: int = 0o644,
+        create_dirs: bool = True,
+        rotation: "Rotation | None" = None,
+        is_shared: bool = False,
+        end: bytes = b"\n",
+    ) -> None:
+        """Write to the absolute `path`, made with `mode` where it is missing.
+
+        Args:
+            path: where to write.
+            mode: permissions of a new file, less the umask.
+            create_dirs: make missing directories above it.
+            rotation: when to put the file away; None: never.
+            is_shared: other processes write it, too.
+            end: what each payload ends with.
+        """
+        self._place = Place(path, mode, create_dirs, is_read=is_shared)
         self._writer = Writer()
+        self._rotation = rotation
+        self._is_shared = is_shared
+        self._end = end
+        self._told: dict[str, str] = {}
+        self._untold: list[str] = []
+        self._turn = None
+        if rotation is not None or is_shared:
+            from logroute.sinks.files.turn import Turn
+
+            self._turn = Turn()
 
     def open(self) -> None:
         """Open the file, unless the open one is still what the path names."""
-        if self._descriptor is not None and not self._is_ours():
-            self._descriptor = None  # its number belongs to somebody else now
-        if self._descriptor is not None and not self._is_at_path():
-            self.close()
-        if self._descriptor is None:
-            self._descriptor = self._open_new()
+        if self._place.follow():
+            self._writer = Writer()  # a torn line stays in the file it began in
+            if self._rotation is not None:
+                self._rotation.begin()
 
     def send(self, batch: Sequence[bytes]) -> None:
-        """Append `batch` by one write, or as many as the system makes of it."""
-        self.open()
-        assert self._descriptor is not None
-        delivered, fault = self._writer.write(self._descriptor, batch)
-        if fault is None:
-            return
-        text = (
-            f"`{self._path}`: {fault.strerror}; {delivered} of {len(batch)} records are in the file"
-        )
-        if fault.errno == errno.EPIPE:
-            raise Rejected(text, delivered=delivered) from fault
-        raise Retryable(text, delivered=delivered) from fault
+        """Append `batch` by one write, or as many as the system and the rotation make of it."""
+        at = moves = 0
+        try:
+            while True:
+                count, fault = self._write(batch, at, moves < _MOST_MOVES)
+                at += count
+                moves = 0 if count else moves + 1
+                if fault is not None:
+                    self._fail(fault, at, len(batch))
+                if at >= len(batch):
+                    break
+        except (Retryable, Rejected) as fault:
+            fault.delivered = at
+            raise
+        except OSError as fault:
+            self._fail(fault, at, len(batch))
+        self._look_after(len(batch))
 
     def flush(self) -> None:
         """Hold nothing back: what was written is the system's."""
 
     def close(self) -> None:
-        """Close the descriptor, if it is still ours."""
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None and self._is_ours(descriptor):
-            os.close(descriptor)
+        """Close the descriptor, if it is still ours; let a compression end, within bounds."""
+        self._place.close()
+        if self._rotation is not None:
+            self._rotation.upkeep.finish(_FINISH_S)
 
-    def _is_ours(self, descriptor: int | None = None) -> bool:
-        number = self._descriptor if descriptor is None else descriptor
-        assert number is not None
-        try:
-            return identity_of(os.fstat(number)) == self._identity
-        except OSError:  # closed behind our back
-            return False
+    def _fail(self, fault: OSError, delivered: int, count: int) -> None:
+        in_file = f"{delivered} of {count} records are in the file"
+        text = f"`{self._place.path}`: {fault.strerror}; {in_file}"
+        if fault.errno == errno.EPIPE:
+            raise Rejected(text, delivered=delivered) from fault
+        raise Retryable(text, delivered=delivered) from fault
 
-    def _is_at_path(self) -> bool:
-        try:
-            return identity_of(os.stat(self._path)) == self._identity
-        except OSError:
-            return False
+    # -- one write
 
-    def _open_new(self) -> int:
+    def _write(self, batch: Sequence[bytes], at: int, may_move: bool) -> tuple[int, OSError | None]:
+        """Write what of `batch` goes into the file at hand; 0 records: look again."""
+        self.open()
+        place = self._place
+        assert place.descriptor is not None
+        if self._turn is None or not place.is_regular:
+            return self._writer.write(place.descriptor, batch[at:] if at else batch)
+        descriptor = place.descriptor
+        hold = self._turn.take(descriptor)
         try:
-            descriptor = self._open_path()
-        except OSError as fault:
-            if fault.errno in (errno.EISDIR, errno.ENXIO):
-                what = "a directory" if fault.errno == errno.EISDIR else "a FIFO or a socket"
-                raise Rejected(f"`{self._path}` is {what}, not a file") from fault
-            text = f"cannot open `{self._path}`: {fault.strerror}"
-            if fault.errno in (errno.EACCES, errno.EPERM):
-                text += f" (for user {os.geteuid()}, group {os.getegid()})"
-            raise Retryable(text) from fault
+            is_there = place.is_at_path()
+            if may_move and not is_there and place.adrift is None:
+                return 0, None  # put away by somebody else meanwhile
+            return self._write_in_turn(descriptor, batch, at, hold, may_move and is_there)
+        finally:
+            if hold == "held":
+                self._turn.leave(descriptor)
+
+    def _write_in_turn(
+        self, descriptor: int, batch: Sequence[bytes], at: int, hold: "Hold", may_move: bool
+    ) -> tuple[int, OSError | None]:
+        end, rotation = len(batch), self._rotation
         status = os.fstat(descriptor)
-        if stat.S_ISFIFO(status.st_mode) and _has_name(self._path):
-            os.close(descriptor)
-            raise Rejected(f"`{self._path}` is a FIFO, not a file")
-        if identity_of(status) != self._identity:
-            # A torn line stays in the file it began in.
-            self._identity, self._writer = identity_of(status), Writer()
-        return descriptor
+        if rotation is not None and at < end:
+            is_due = rotation.is_due(status, len(batch[at])) and not self._writer.is_torn
+            if is_due and may_move and hold != "busy" and self._put_away():
+                return 0, None
+            end = rotation.end_of_fit(status.st_size, batch, at)
+        size = status.st_size
+        if self._is_shared and size and self._place.is_readable and not self._writer.is_torn:
+            size += self._end_line(descriptor, size)
+        count, fault = self._writer.write(descriptor, batch[at:end])
+        if rotation is not None and count:
+            rotation.wrote()
+        if fault is not None and hold == "held":
+            self._cut_off(descriptor, size + sum(map(len, batch[at : at + count])))
+        return count, fault
 
-    def _open_path(self) -> int:
-        # O_NONBLOCK: a FIFO without a reader must not hold up the worker.
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+    def _put_away(self) -> bool:
+        assert self._rotation is not None
         try:
-            return os.open(self._path, flags, self._mode)
-        except FileNotFoundError:
-            if not self._create_dirs:
-                raise
-        os.makedirs(os.path.dirname(self._path), exist_ok=True)
-        return os.open(self._path, flags, self._mode)
+            self._rotation.put_away()
+        except OSError as fault:
+            text = f"cannot rotate `{self._place.path}`: {fault.strerror}; it is written on"
+            self._tell("rotation", text)
+            return False
+        self._told.pop("rotation", None)
+        return True
 
+    def _end_line(self, descriptor: int, size: int) -> int:
+        """End the line that a writer tore who was killed as it wrote; return what was added."""
+        length = len(self._end)
+        if os.pread(descriptor, length, max(0, size - length)) == self._end:
+            return 0
+        return os.write(descriptor, self._end)
 
-def _has_name(path: str) -> bool:
-    """Tell a FIFO in the file system from a pipe reached through /dev/stdout."""
-    target: Any = os.path.realpath(path)
-    return not target.startswith("/proc/")
+    def _cut_off(self, descriptor: int, whole_bytes: int) -> None:
+        """Take back a record that is there in part: others write behind it next.
+
+        Only where nobody, lock or not, has written behind it already.
+        """
+        torn = self._writer.torn_bytes
+        with contextlib.suppress(OSError):
+            if torn and os.fstat(descriptor).st_size == whole_bytes + torn:
+                os.ftruncate(descriptor, whole_bytes)
+                self._writer.forget()
+        if self._is_shared and self._place.is_readable:
+            self._writer.forget()  # whoever writes next ends its line
+
+    # -- telling
+
+    def _tell(self, subject: str, text: str) -> None:
+        """Keep `text` for the end of the batch, unless it was told already."""
+        if self._told.get(subject) != text:
+            self._told[subject] = text
+            self._untold.append(text)
+
+    def _look_after(self, count: int) -> None:
+        """Have rotated files looked after; tell what is wrong though all is written."""
+        upkeep = None if self._rotation is None else self._rotation.upkeep
+        if upkeep is not None:
+            if upkeep.is_due and self._place.adrift is None:
+                upkeep.request()
+            self._tell_state("upkeep", upkeep.fault)
+        adrift = self._place.adrift
+        text = None if adrift is None else f"{adrift}; the file that was moved is written on"
+        self._tell_state("place", text)
+        if self._untold:
+            text = "; ".join(self._untold)
+            self._untold.clear()
+            raise Retryable(text, delivered=count)
+
+    def _tell_state(self, subject: str, text: str | None) -> None:
+        if text:
+            self._tell(subject, text)
+        else:
+            self._told.pop(subject, None)

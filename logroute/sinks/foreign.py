@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from logroute.errors import Rejected
+from logroute.native import RLock, get_ident, is_main_thread, sleep
 from logroute.sinks.net import one_line
 
 __all__ = ["ForeignSink"]
@@ -34,6 +35,39 @@ class ForeignSink:
     def __init__(self, handler: logging.Handler) -> None:
         """Feed `handler`."""
         self._handler = handler
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        #: Held by the thread that is inside the handler, and by one that forks.
+        self._turn = RLock()
+        self._forkers: list[int] = []
+        self._holders: list[int] = []
+
+    def hold_for_fork(self, timeout_s: float) -> None:
+        """Keep all threads out of the handler while this one forks, if it is left in time.
+
+        A child that is forked while another thread writes to a buffered stream has
+        that stream locked for ever.
+        """
+        self._forkers.append(get_ident())  # first: who sends leaves us the next turn
+        if self._turn.acquire(timeout=max(0.0, timeout_s)):
+            self._holders.append(get_ident())
+
+    def let_go_after_fork(self) -> None:
+        """Let records in again, in the process that forked."""
+        ident = get_ident()
+        if ident in self._forkers:
+            self._forkers.remove(ident)
+        if ident in self._holders:
+            self._holders.remove(ident)
+            self._turn.release()
+
+    def disinherit(self) -> None:
+        """Empty a buffer that a forked child inherited: those records are the parent's."""
+        self._begin_anew()
+        module = sys.modules.get("logging.handlers")
+        if module is not None and isinstance(self._handler, module.BufferingHandler):
+            self._handler.buffer = []
 
     @property
     def is_local(self) -> bool:
@@ -47,9 +81,14 @@ class ForeignSink:
         """Have each record handled, up to the first failure."""
         with _caught(self._handler) as faults:
             for index, record in enumerate(batch):
+                while self._forkers and get_ident() not in self._forkers:
+                    sleep(0.0005)  # it is a matter of microseconds
                 try:
-                    self._handler.handle(record)
-                except Exception as fault:  # from a filter, or an emit that raises
+                    with self._turn:
+                        self._handler.handle(record)
+                except BaseException as fault:  # from a filter, or an emit that raises
+                    if not isinstance(fault, Exception) and is_main_thread():
+                        raise  # a Ctrl-C comes to the main thread alone
                     faults.append(fault)
                 if not faults and _is_unconnected(self._handler, record):
                     faults.append(ConnectionError("no connection; the record is lost"))

@@ -1,7 +1,8 @@
 """The `http` kind: batches by POST or PUT to a web service.
 
-A 2xx answer is the acknowledgement. One kept-alive connection; redirects are
-not followed, since they would carry records and credentials elsewhere.
+A 2xx answer is the acknowledgement, but for the items that it names as failed
+(`answers.py`). One kept-alive connection; redirects are not followed, since they
+would carry records and credentials elsewhere.
 """
 
 import json
@@ -9,10 +10,11 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from logroute.errors import DeliveryError, Rejected, Retryable
+from logroute.errors import DeliveryError, Rejected, Retryable, TooLarge
 from logroute.options import EMPTY, Opt, Spec
-from logroute.records import exception_text, message_of
+from logroute.records import message_of
 from logroute.sinks import Encoder, Format, NetworkSpec, TlsSpec
+from logroute.sinks.bounds import bounded, trace_of
 from logroute.sinks.net import AUTHORITY_PATTERN, is_loopback, one_line, scrub
 
 if TYPE_CHECKING:
@@ -26,6 +28,10 @@ _TYPES = {
     "json-array": "application/json",
     "form": "application/x-www-form-urlencoded",
 }
+#: Headers that surely hold a login or a key.
+_CREDENTIALS = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "api-key", "x-api-key", "x-auth-token"}
+)
 _BUSY = frozenset({408, 425, 429})
 _ADVICE = {
     401: "; see `auth`",
@@ -104,15 +110,18 @@ class HttpSpec(NetworkSpec):
         if not self.url.startswith("http://"):
             return False
         auth = self.auth or HttpAuthSpec()
-        named = any(name.lower() == "authorization" for name in self.headers)
+        named = any(name.lower() in _CREDENTIALS for name in self.headers)
         has_login = bool(auth.bearer or auth.username or named)
-        return has_login and not is_loopback(_host_of(self.url))
+        # A proxy that the file names gets what is meant for this machine, too.
+        proxied = self.proxy not in (None, "none") and not is_loopback(_host_of(self.proxy or ""))
+        return has_login and (proxied or not is_loopback(_host_of(self.url)))
 
     def encoder(self, format: Format) -> Encoder:
         """Return an encoder to one JSON document, or to form fields."""
         if self.body == "form":
-            return _encode_form
-        return lambda record: _to_json(format(record)).encode("utf-8", "backslashreplace")
+            return bounded(_encode_form, self.max_record_bytes)
+        short = bounded(format, self.max_record_bytes)
+        return lambda record: _to_json(short(record)).encode("utf-8", "backslashreplace")
 
     def probe(self) -> str:
         """Connect, encrypted for https; no request is made."""
@@ -147,7 +156,7 @@ def _encode_form(record: logging.LogRecord) -> bytes:
 
     fields = dict(record.__dict__)
     fields |= {"message": message_of(record), "exc_info": None}
-    fields["exc_text"] = exception_text(record)
+    fields["exc_text"] = trace_of(record) or None
     text = {name: _to_text(value) for name, value in fields.items()}
     return urlencode(text, errors="backslashreplace").encode("ascii")
 
@@ -160,8 +169,13 @@ def _to_text(value: Any) -> str:
 
 
 def _host_of(url: str) -> str:
-    authority = url.partition("://")[2].partition("/")[0].partition("?")[0]
+    authority = url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
     return authority if authority.endswith("]") else authority.rpartition(":")[0] or authority
+
+
+def _is_passing(status: int) -> bool:
+    """Tell whether the same request may succeed later (RFC 9110, 15)."""
+    return status in _BUSY or (status >= 500 and status != 501)
 
 
 def _advice(answer: "Answer") -> str:
@@ -208,8 +222,9 @@ class HttpSink:
             except OSError as fault:
                 text = f"{self._place}: {self._scrub(str(fault))}"
                 raise Retryable(text, delivered=first) from fault
-            if not 200 <= answer.status < 300:
-                raise self._refusal(answer, first, count)
+            refusal = self._refusal(answer, first, count)
+            if refusal is not None:
+                raise refusal
 
     def connect(self) -> str:
         """Connect without a request; return what was found, in words.
@@ -272,13 +287,45 @@ class HttpSink:
 
         return gzip.compress(body, compresslevel=6, mtime=0)
 
-    def _refusal(self, answer: "Answer", first: int, count: int) -> DeliveryError:
-        said = one_line(self._scrub(answer.body[:2000].decode("utf-8", "replace")))
+    def _refusal(self, answer: "Answer", first: int, count: int) -> DeliveryError | None:
+        """Return what `answer` means for payloads `first` to `first + count`; None: taken."""
         status = answer.status
+        if 200 <= status < 300:
+            return self._partial_refusal(answer, first, count)
+        said = one_line(self._scrub(answer.body[:2000].decode("utf-8", "replace")))
         text = f"{self._place} answered {status}{f': {said}' if said else ''}{_advice(answer)}"
-        if status in _BUSY or (status >= 500 and status != 501):
+        if _is_passing(status):
             return Retryable(text, delivered=first, retry_after_s=answer.retry_after_s)
+        if status == 413 and count > 1:
+            return TooLarge(text, delivered=first)
         return Rejected(text, delivered=first, rejected=count)
+
+    def _partial_refusal(self, answer: "Answer", first: int, count: int) -> DeliveryError | None:
+        from logroute.sinks.answers import items_of
+
+        items = items_of(answer.status, answer.body, count)
+        if items is None:
+            return None
+        text = f"{self._place} answered {answer.status}"
+        if not items.statuses:
+            text += " with errors, and does not say of which records"
+            return Rejected(text, delivered=first, rejected=count)
+        again = [index for index, code in enumerate(items.statuses) if _is_passing(code)]
+        which = [
+            index
+            for index, code in enumerate(items.statuses)
+            if not 200 <= code < 300 and not _is_passing(code)
+        ]
+        code = next(code for code in items.statuses if not 200 <= code < 300)
+        said = one_line(self._scrub(items.reason))
+        text += f", but {len(which) + len(again)} of {count} records failed, the first with {code}"
+        text += f": {said}" if said else ""
+        wait = answer.retry_after_s
+        if count > 1:  # the whole batch went in one request, so the indices are its own
+            return Rejected(text, which=which, again=again, retry_after_s=wait)
+        if again:
+            return Retryable(text, delivered=first, retry_after_s=wait)
+        return Rejected(text, delivered=first, rejected=1)
 
     def _scrub(self, text: str) -> str:
         basic = self._headers.get("authorization", "").partition(" ")[2]

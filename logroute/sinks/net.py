@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from logroute.errors import Retryable
+from logroute.native import original
 from logroute.options import VEIL
 
 if TYPE_CHECKING:
@@ -136,10 +137,10 @@ def look_up(address: Address, kind: int) -> list[tuple[int, int, int, str, objec
     Raises:
         OSError: it knows no such name, or it can be none.
     """
-    import socket
-
+    # gevent's own would start threads for each of ours, and none can start at exit.
+    resolve = original("socket", "getaddrinfo")
     try:
-        found: list[Any] = socket.getaddrinfo(address.host, address.port, type=kind)
+        found: list[Any] = resolve(address.host, address.port, type=kind)
     except UnicodeError:  # two dots in a row, or a part of more than 63 letters
         raise OSError(f"`{one_line(address.host)}` is no name of a host") from None
     return found

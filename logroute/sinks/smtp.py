@@ -15,7 +15,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from logroute.errors import DeliveryError, Rejected, Retryable
+from logroute.errors import DeliveryError, Rejected, Retryable, TooLarge
 from logroute.sinks import TimeoutSpec, TlsSpec
 from logroute.sinks.net import (
     Address,
@@ -28,7 +28,7 @@ from logroute.sinks.net import (
     wrap_tls,
 )
 
-__all__ = ["Envelope", "deliver", "greet", "to_mail"]
+__all__ = ["Envelope", "Refusal", "deliver", "greet", "to_mail"]
 
 _PIECE = 1 << 16
 # A server that has taken the mail need not be waited for.
@@ -43,6 +43,23 @@ class Envelope(NamedTuple):
     sender: str
     recipients: Sequence[str]
     mail: email.message.EmailMessage
+
+
+class Refusal(NamedTuple):
+    """A recipient that the server did not take, and its words."""
+
+    recipient: str
+    code: int
+    said: str
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether it may be taken later."""
+        return self.code < 500
+
+    def __str__(self) -> str:
+        """Return it for people."""
+        return f"{self.recipient} ({self.code} {self.said})"
 
 
 def to_mail(
@@ -71,15 +88,19 @@ def to_mail(
     return mail
 
 
-def deliver(envelope: Envelope, **server: Any) -> None:
+def deliver(envelope: Envelope, **server: Any) -> list[Refusal]:
     """Hand `envelope` to the server in one session; `server` as for `greet`.
+
+    Returns:
+        The recipients that were refused, where the mail went to others.
 
     Raises:
         Retryable: no connection, no answer in time, or a 4xx reply.
         Rejected: a 5xx reply, or the server cannot do what `security` asks for.
+        TooLarge: the server takes no mail of this size.
     """
     with _session(**server) as session:
-        session.transfer(envelope)
+        return session.transfer(envelope)
 
 
 def greet(**server: Any) -> str:
@@ -154,6 +175,9 @@ def _translated(place: str, security: str, login: tuple[str, str] | None) -> Ite
         raise Retryable(f"{place}: {text}") from fault
 
 
+_MAIL = "the mail"
+
+
 class _Refused(smtplib.SMTPResponseException):
     """The server's answer, and what it answers."""
 
@@ -174,6 +198,9 @@ def _refusal(
     if isinstance(fault, _Refused):
         text += f" (about {fault.to})"
     text += _advice(code, text, security, login)
+    # RFC 1870, 6.1; the same code with 5.2.2 (RFC 3463) is a full mailbox
+    if code == 552 and isinstance(fault, _Refused) and fault.to == _MAIL and "5.2.2" not in text:
+        return TooLarge(text)
     return Rejected(text) if 500 <= code < 600 else Retryable(text)
 
 
@@ -245,8 +272,8 @@ class _Session(smtplib.SMTP):
         self.does_esmtp = False
         self.ehlo_or_helo_if_needed()
 
-    def transfer(self, envelope: Envelope) -> None:
-        """Send the mail to every recipient that the server takes."""
+    def transfer(self, envelope: Envelope) -> list[Refusal]:
+        """Send the mail to every recipient that the server takes; return the others."""
         sender = email.utils.parseaddr(envelope.sender)[1]
         targets = [email.utils.parseaddr(item)[1] for item in envelope.recipients]
         policy = _POLICY
@@ -257,12 +284,18 @@ class _Session(smtplib.SMTP):
             policy = _POLICY.clone(utf8=True)
             options = ["SMTPUTF8", "BODY=8BITMIME"]  # RFC 6531
         self._expect(self.mail(sender, options), {250}, f"the sender {sender}")
-        replies = [(*self.rcpt(target), f"the recipient {target}") for target in targets]
-        refused = [reply for reply in replies if reply[0] not in (250, 251)]
+        replies = [(item, *self.rcpt(item)) for item in targets]
+        refused = [reply for reply in replies if reply[1] not in (250, 251)]
         if len(refused) == len(targets):
             # One that may be taken later is reason enough to try them all later.
-            raise _Refused(*min(refused))
-        self._expect(self.data(envelope.mail.as_bytes(policy=policy)), {250}, "the mail")
+            target, code, said = min(refused, key=lambda reply: reply[1])
+            raise _Refused(code, said, f"the recipient {target}")
+        self._expect(self.data(envelope.mail.as_bytes(policy=policy)), {250}, _MAIL)
+        names = dict(zip(targets, envelope.recipients, strict=True))
+        return [
+            Refusal(names[target], code, one_line(said.decode("utf-8", "replace"), 80))
+            for target, code, said in refused
+        ]
 
     def _expect(self, reply: tuple[int, bytes], good: set[int], to: str) -> None:
         if reply[0] not in good:

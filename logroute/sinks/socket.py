@@ -1,22 +1,27 @@
 """The `socket` kind: a stream of framed records over TCP, TLS or a unix socket.
 
-A stream is acknowledged by the peer's kernel only. Linux tells how many of the
-bytes written still wait for that (SIOCOUTQ), so the sink keeps the frames that
-hold them and sends those again, before anything else, when a connection breaks.
-A frame that went out in part is always sent again as a whole, on a new
-connection.
+A stream is acknowledged by the peer's kernel only. The sink keeps the frames
+that were not (`window.py`) and sends those again, before anything else, when a
+connection breaks: a torn frame as a whole, on the new connection.
+
+A peer that does not read, but whose kernel answers, keeps its connection: the
+rest of a frame goes out when there is room, and nothing is sent twice. One that
+takes no byte for a minute is given up.
 """
 
-import collections
+import contextlib
 import logging
 import struct
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NoReturn
 
 from logroute.errors import Retryable
 from logroute.options import Opt
-from logroute.records import STANDARD, exception_text, message_of
+from logroute.records import STANDARD, message_of
 from logroute.sinks import Encoder, Format, NetworkSpec, TimeoutSpec, TlsSpec
+from logroute.sinks.bounds import bounded, trace_of
 from logroute.sinks.net import (
     ADDRESS_EXPECTS,
     ADDRESS_PATTERN,
@@ -28,6 +33,7 @@ from logroute.sinks.net import (
     tls_context,
     wrap_tls,
 )
+from logroute.sinks.window import Window, silence_s
 
 if TYPE_CHECKING:
     import socket
@@ -36,6 +42,10 @@ __all__ = ["SocketSink", "SocketSpec"]
 
 _PREFIX = struct.Struct(">L")
 _PIECE = 1 << 16
+# One TLS record: what is begun of one can only be ended with the same bytes.
+_TLS_PIECE = 1 << 14
+# A peer that takes nothing so long may never do; a new connection may find another.
+_STALL_LIMIT_S = 60.0
 
 
 class SocketSpec(NetworkSpec):
@@ -64,10 +74,11 @@ class SocketSpec(NetworkSpec):
     def encoder(self, format: Format) -> Encoder:
         """Return an encoder to whole frames."""
         if self.framing == "pickle":
-            return _encode_pickle
+            return bounded(_encode_pickle, self.max_record_bytes)
         frame = {"newline": _frame_line, "length": _frame_length, "octet": _frame_octets}
         pack = frame[self.framing]
-        return lambda record: pack(format(record).encode("utf-8", "backslashreplace"))
+        short = bounded(format, self.max_record_bytes)
+        return lambda record: pack(short(record).encode("utf-8", "backslashreplace"))
 
     def probe(self) -> str:
         """Connect, encrypted where the file says so."""
@@ -98,7 +109,7 @@ def _encode_pickle(record: logging.LogRecord) -> bytes:
 
     fields = dict(record.__dict__)
     fields |= {"msg": message_of(record), "args": None, "exc_info": None}
-    fields["exc_text"] = exception_text(record)
+    fields["exc_text"] = trace_of(record) or None
     fields.pop("message", None)
     try:
         data = pickle.dumps(fields, 1)
@@ -132,23 +143,28 @@ class SocketSink:
         *,
         tls: TlsSpec | None = None,
         keepalive: bool = True,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Send to `address`, encrypted if `tls` says how."""
         self._address = address
         self._timeout = timeout or TimeoutSpec()
         self._tls = tls
         self._keepalive = keepalive
+        self._clock = clock
         self._sock: socket.socket | None = None
-        # Frames written, not yet known to have arrived.
-        self._unacked: collections.deque[bytes] = collections.deque()
-        # Frames that a broken connection left without acknowledgement.
-        self._again: list[bytes] = []
+        self._window = Window()
+        self._stalled_at: float | None = None
+
+    @property
+    def held(self) -> int:
+        """How many frames counted as delivered are not known to have arrived."""
+        return self._window.count(self._sock)
 
     def open(self) -> None:
         """Connect, unless the connection is still there."""
         if self._sock is not None:
-            self._settle()  # first: reading the end of TLS writes an alert
-            if not self._is_closed():
+            self._window.settle(self._sock)  # first: reading the end of TLS writes an alert
+            if not self._is_closed() and not self._is_half_open():
                 return
             self._break()
         deadline = Deadline(self._timeout.connect)
@@ -165,18 +181,52 @@ class SocketSink:
         """Write `batch` behind what an earlier connection may have lost."""
         if self._sock is None:
             self.open()
-        frames = [*self._again, *batch]
-        unwritten, fault = self._write(b"".join(frames))
-        self._unacked.extend(frames)
-        self._again = []
+        window = self._window
+        frames = [*window.again, *batch]
+        data = window.rest + b"".join(frames)
+        written, fault = self._write(data)
         if fault is None:
-            self._settle()
+            window.again = []
+            window.took(frames)
+            window.settle(self._sock)
             return
+        if self._is_stalled(fault):
+            self._keep_stalled(frames, data, written, len(batch))
         # The worker sends the rest of its batch again; older frames are ours to send.
-        missing = min(self._break(unwritten), len(batch))
-        del self._again[len(self._again) - missing :]
+        window.again = []
+        window.flying.extend(frames)
+        window.rest = data[written:]
+        missing = min(self._break(), len(batch))
+        del window.again[len(window.again) - missing :]
         text = f"{self._address}: {reason(fault)}"
         raise Retryable(text, delivered=len(batch) - missing) from fault
+
+    def _is_stalled(self, fault: OSError) -> bool:
+        """Tell whether only the peer's program is slow, and not for too long."""
+        assert self._sock is not None
+        late = isinstance(fault, TimeoutError) and fault.errno is None  # ours, not the kernel's
+        if not late or silence_s(self._sock) >= self._timeout.send:
+            return False
+        if self._stalled_at is None:
+            self._stalled_at = self._clock()
+        return self._clock() - self._stalled_at < _STALL_LIMIT_S
+
+    def _is_half_open(self) -> bool:
+        """Tell whether the peer has vanished without a word."""
+        assert self._sock is not None
+        unanswered = self._window.flying and sys.platform == "linux"
+        return bool(unanswered) and silence_s(self._sock) >= self._timeout.send
+
+    def _keep_stalled(
+        self, frames: Sequence[bytes], data: bytes, written: int, batch: int
+    ) -> NoReturn:
+        window = self._window
+        older = len(frames) - batch
+        grip = _TLS_PIECE if self._tls is not None else 0
+        begun = window.took_part(frames, data, written, grip)
+        window.again = list(frames[begun:older])
+        text = f"{self._address} accepts connections, but reads nothing or too slowly"
+        raise Retryable(text, delivered=max(0, begun - older))
 
     def flush(self) -> None:
         """Wait, at most `timeout.send`, until the peer's kernel has everything.
@@ -187,81 +237,64 @@ class SocketSink:
         deadline = Deadline(self._timeout.send)
         try:
             for _ in range(2):  # a connection that breaks meanwhile is replaced once
-                if not self._again and not self._unacked:
+                if not self.held:
                     return
                 self.open()
                 self.send(())
                 self._await_settled(deadline)
         except TimeoutError as fault:
             raise Retryable(f"{self._count_held()}: {reason(fault)}") from fault
-        if self._again or self._unacked:
+        if self.held:
             raise Retryable(f"{self._count_held()}: the connection broke")
 
     def _count_held(self) -> str:
-        count = len(self._unacked) + len(self._again)
-        return f"{self._address} has not acknowledged {count} records"
+        return f"{self._address} has not acknowledged {self.held} records"
 
     def _await_settled(self, deadline: Deadline) -> None:
         import select
 
-        while self._unacked and self._sock is not None:
+        while self._sock is not None and self.held:
             # Errors end the wait at once; acknowledgements do not, so it is short.
             poll = select.poll()
             poll.register(self._sock, 0)
             poll.poll(min(deadline.left(), 0.005) * 1000)
-            self._settle()
-            if self._unacked and self._is_closed():
+            self._window.settle(self._sock)
+            if self._window.flying and self._is_closed():
                 self._break()
 
     def close(self) -> None:
         """Close the socket and forget what was not acknowledged; `flush` comes first."""
+        self._window.forget()
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         sock, self._sock = self._sock, None
-        self._unacked.clear()
-        self._again = []
+        self._stalled_at = None
         if sock is not None:
             sock.close()
 
+    def _break(self) -> int:
+        """Drop the connection, keep what it may have lost; return how many frames."""
+        count = self._window.lose(self._sock)
+        if count and self._sock is not None:
+            _abort(self._sock)
+        self._disconnect()
+        return count
+
     def _write(self, data: bytes) -> tuple[int, OSError | None]:
-        """Write `data` within one deadline; return how much is left, and why."""
+        """Write `data` within one deadline; return how much is written, and what stopped it."""
         sock, view = self._sock, memoryview(data)
         assert sock is not None
         deadline = Deadline(self._timeout.send)
+        piece = _PIECE if self._tls is None else _TLS_PIECE
         try:
             while view:
                 sock.settimeout(deadline.left())
-                view = view[sock.send(view[:_PIECE]) :]
+                view = view[sock.send(view[:piece]) :]
+                self._stalled_at = None
         except OSError as fault:
-            return len(view), fault
-        return 0, None
-
-    def _settle(self) -> None:
-        """Forget the frames that the peer's kernel has."""
-        for _ in range(len(self._unacked) - self._count_missing(0)):
-            self._unacked.popleft()
-
-    def _count_missing(self, unwritten: int) -> int:
-        """Return how many of the last frames hold bytes that are not acknowledged.
-
-        TLS makes more bytes of a frame, never fewer, so the count errs towards
-        sending a frame twice.
-        """
-        missing = unwritten + _unacknowledged(self._sock)
-        count = total = 0
-        for frame in reversed(self._unacked):
-            if total >= missing:
-                break
-            total += len(frame)
-            count += 1
-        return count
-
-    def _break(self, unwritten: int = 0) -> int:
-        """Drop the connection, keep what it may have lost; return how many frames."""
-        count = self._count_missing(unwritten)
-        lost = list(self._unacked)[len(self._unacked) - count :]
-        again = [*lost, *self._again]
-        self.close()
-        self._again = again
-        return count
+            return len(data) - len(view), fault
+        return len(data), None
 
     def _is_closed(self) -> bool:
         """Tell whether the peer has ended the idle connection.
@@ -289,9 +322,6 @@ class SocketSink:
         if self._address.path is not None:
             return
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            limit_ms = max(1, int(self._timeout.send * 1000))
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limit_ms)
         if self._keepalive:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
@@ -308,21 +338,9 @@ class SocketSink:
         return wrap_tls(sock, context, name, deadline)
 
 
-def _unacknowledged(sock: "socket.socket | None") -> int:
-    """Return the bytes written to `sock` that its peer's kernel has not confirmed.
+def _abort(sock: "socket.socket") -> None:
+    """Have `sock` closed without what it still holds: that goes out on the next connection."""
+    import socket
 
-    Linux goes on telling after the connection broke (SIOCOUTQ, tcp(7), unix(7)).
-    """
-    import sys
-
-    if sock is None or sys.platform != "linux":
-        return 0
-    import fcntl
-    import termios
-
-    answer = bytearray(4)
-    try:
-        fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, answer)
-    except OSError:
-        return 0
-    return int.from_bytes(answer, sys.byteorder)
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

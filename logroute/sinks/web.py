@@ -32,8 +32,9 @@ from logroute.sinks.net import (
 __all__ = ["Answer", "Client"]
 
 _PIECE = 1 << 16
-# More of an answer is not read: the connection is given up instead.
-_MAX_ANSWER = 1 << 16
+# More of an answer is not read: the connection is given up instead. An answer
+# for each of 500 records has room.
+_MAX_ANSWER = 1 << 20
 
 
 class Answer(NamedTuple):
@@ -110,7 +111,8 @@ class Client:
         said = b""
         # The status is the answer: what goes wrong behind it changes nothing.
         with contextlib.suppress(HTTPError, OSError, http.client.HTTPException):
-            said = response.read(_MAX_ANSWER + 1)
+            # as it came: nobody asked for a compressed answer, which may be a bomb
+            said = response.read(_MAX_ANSWER + 1, decode_content=False)
         if len(said) > _MAX_ANSWER:
             response.close()
         wait = _to_seconds(response.headers.get("Retry-After"))
@@ -139,7 +141,9 @@ class Client:
         return f"connected{through}{', encrypted' if pool.scheme == 'https' else ''}"
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection: urllib3 leaves that to finalizers, which run no more at exit."""
+        for key in list(self._manager.pools.keys()):
+            self._manager.pools[key].close()
         self._manager.clear()
 
 

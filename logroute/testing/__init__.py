@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from logroute.app.explanation import Explanation
 
-__all__ = ["assert_routed", "explain"]
+__all__ = ["assert_adds_up", "assert_routed", "explain"]
 
 Source = str | os.PathLike[str] | Mapping[str, Any]
 
@@ -120,6 +120,31 @@ def assert_routed(
     if faults:
         raise AssertionError("\n".join([*faults, str(told)]))
     return told
+
+
+def assert_adds_up(stats: Mapping[str, Any]) -> None:
+    """Assert that no record of any handler is unaccounted for, at this moment.
+
+    Per handler, ``enqueued`` is what was delivered, dropped, filtered, dead-lettered,
+    handed to the fallback, and what is queued or in flight. That holds at any time,
+    while records flow too, and for what reloads have replaced.
+
+    Args:
+        stats: what `logroute.stats()` returned.
+
+    Raises:
+        AssertionError: the counts of a handler do not add up; the text says which.
+    """
+    from logroute.engine.stats import imbalance
+
+    faults = []
+    for family in ("handlers", "retired"):
+        for name, counts in stats[family].items():
+            if missing := imbalance(counts):
+                what = f"{missing} unaccounted for" if missing > 0 else f"{-missing} too many"
+                faults.append(f"handler `{name}` ({family}): {what} of {dict(counts)}")
+    if faults:
+        raise AssertionError("\n".join(faults))
 
 
 def _difference(wanted: set[str], reached: set[str]) -> list[str]:

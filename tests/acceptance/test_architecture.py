@@ -82,6 +82,7 @@ def test_public_names_are_pinned():
         "dictConfig",
         "flush",
         "load",
+        "reload",
         "shutdown",
         "stats",
         "unbind",

@@ -364,8 +364,9 @@ def test_runtimes_are_collected(tmp_path):
     assert not [thing for thing in gc.get_objects() if isinstance(thing, Runtime)]
 
 
-def test_watch_is_refused_for_now(tmp_path):
-    """watch=True says that it is not there yet."""
-    with pytest.raises(NotImplementedError):
+def test_watch_needs_a_file(tmp_path):
+    """watch=True with a text that names no file is refused, before anything runs."""
+    with pytest.raises(ValueError, match="needs a file"):
         configure(tmp_path, watch=True)
+    assert logroute.current() is None
     assert os.listdir(tmp_path) == []

@@ -10,7 +10,7 @@ import pytest
 from engine_kit import adds_up
 
 import logroute
-from logroute.app import build as build_module
+from logroute.app import reload as reload_module
 from logroute.engine.handler import RouteHandler
 
 BASIC = """
@@ -71,9 +71,9 @@ def lines(path):
 
 
 def test_configures_at_once_leave_one_runtime(tmp_path, monkeypatch):
-    """Of two configs that start at once one runs, and the other one is shut down."""
+    """Of two configs that start at once one takes the other one's place."""
     meeting, runtimes = threading.Barrier(2), []
-    build = build_module.build
+    build = reload_module.build
 
     def build_together(*args):
         try:
@@ -82,7 +82,7 @@ def test_configures_at_once_leave_one_runtime(tmp_path, monkeypatch):
             meeting.reset()
         return build(*args)
 
-    monkeypatch.setattr(build_module, "build", build_together)
+    monkeypatch.setattr(reload_module, "build", build_together)
     texts = [BASIC.replace("PATH", str(tmp_path / name)) for name in "ab"]
     crowd = [
         threading.Thread(target=lambda text=text: runtimes.append(logroute.configure(text)))
@@ -93,7 +93,7 @@ def test_configures_at_once_leave_one_runtime(tmp_path, monkeypatch):
     for thread in crowd:
         thread.join()
     assert len(route_handlers()) == 1
-    assert [r.is_shut_down for r in runtimes if r is not logroute.current()] == [True]
+    assert [r is logroute.current() for r in runtimes] == [True, True]
 
 
 def test_forced_basic_config_can_be_undone(tmp_path):

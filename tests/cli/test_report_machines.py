@@ -51,7 +51,9 @@ def test_json_of_a_good_file_is_empty(check):
     """A good file is listed as such."""
     check.write("a.yaml")
     report = check("a.yaml", "--format", "json").json
+    (handler,) = report["files"][0].pop("handlers")
     assert (report["ok"], report["files"]) == (True, [{"path": "a.yaml", "status": "ok"}])
+    assert handler == {"name": "out", "type": "console", "guarantee": "at_most_once"}
     assert report["diagnostics"] == report["faults"] == []
 
 

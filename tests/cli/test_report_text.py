@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from check_kit import GOOD, WARNED
+from check_kit import BROKEN, GOOD, WARNED
 from cli_kit import ROOT, logroute
 
 from logroute.cli.report import FileReport, Report
@@ -284,3 +284,28 @@ def test_profile_of_the_environment_is_checked(check, monkeypatch):
     check.write("a.yaml", PROFILES)
     last = check("a.yaml").out.splitlines()[-1]
     assert last == "1 profile was not checked: `prod` (--all-profiles checks it, too)"
+
+
+TWO = GOOD.replace("root:", "  log-file: {type: file, path: /var/log/a.log}\nroot:", 1).replace(
+    "[out]", "[out, log-file]"
+)
+
+
+def test_guarantees_are_shown_with_verbose_only(check):
+    """-v says below the ok line what each handler promises."""
+    check.write("a.yaml", TWO)
+    assert "at_most_once" not in check("a.yaml").out
+    first, *lines, _ = check("-v", "--ignore", "LR5", "a.yaml").out.splitlines()
+    assert first.startswith("ok  a.yaml")
+    assert lines == ["    out       at_most_once", "    log-file  at_least_once, acked_by: file"]
+    assert "at_most_once" not in check("-v", "-q", "a.yaml").out
+
+
+def test_guarantees_stand_below_findings(check):
+    """Where something was found a heading says whose handlers they are; a refused file has none."""
+    check.write("a.yaml", WARNED)
+    lines = check("-v", "a.yaml").out.splitlines()
+    at = lines.index("guarantees of a.yaml")
+    assert lines[at + 1 : at + 3] == ["    out   at_most_once", "    idle  at_most_once"]
+    check.write("b.yaml", BROKEN)
+    assert "guarantees" not in check("-v", "b.yaml").out

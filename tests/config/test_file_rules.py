@@ -145,6 +145,26 @@ def test_growing_files_are_remarks(handler, expected):
     assert all(item.severity is Severity.INFO for item in found)
 
 
+@pytest.mark.parametrize(
+    ("rotate", "expected"),
+    [
+        ({"keep": 7, "compress": "gzip"}, ["LR504"]),
+        ({"size": 0, "keep": 7}, ["LR504"]),
+        ({"size": "10MiB"}, ["LR506"]),
+        ({"every": "day", "keep": {}}, ["LR506"]),
+        ({"every": "day", "keep": 0}, []),
+        ({"size": "10MiB", "keep": {"total": "1GiB"}}, []),
+        ({"every": "day", "keep": "${KEEP}"}, []),
+        ({"every": "${EVERY}", "keep": 7}, []),
+        (None, []),
+    ],
+)
+def test_our_rotation_needs_a_time_and_a_limit(rotate, expected):
+    """`rotate` that begins no file is told of, and a remark made where nothing is removed."""
+    told = codes(file_to(rotate=rotate))
+    assert [code for code in told if code in ("LR504", "LR506")] == expected
+
+
 # -- LR505
 
 

@@ -253,8 +253,8 @@ def test_range_with_a_dash_is_understood(level):
 def test_planned_option_is_told_once():
     """What is not yet available is not judged as well."""
     text = (
-        "version: 1\nhandlers: {log: {type: file, path: /var/log/a.log, rotate: daily}}\n"
-        "root: {level: INFO}\nroutes: [{to: log}]\n"
+        "version: 1\nhandlers: {log: {type: console}}\n"
+        "root: {level: INFO}\nroutes: [{to: log, audit: daily}]\n"
     )
     assert codes(text) == ["LR190"]
 

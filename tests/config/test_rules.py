@@ -170,10 +170,10 @@ def test_registered_level_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     assert codes({"loggers": {"app": "AUDIT"}}) == []
 
 
-def test_planned_kind_is_an_error() -> None:
-    """A kind whose machinery is missing is never passed over in silence."""
-    document = {"handlers": {"ring": {"type": "memory"}}, "routes": [{"to": "ring"}]}
-    assert findings(document) == [("LR190", "handler type `memory` is not yet available")]
+def test_planned_option_is_an_error() -> None:
+    """An option whose machinery is missing is never passed over in silence."""
+    document = {"handlers": {"out": {"type": "console"}}, "routes": [{"to": "out", "audit": True}]}
+    assert findings(document) == [("LR190", "`audit` of route 1 is not yet available")]
 
 
 def test_foreign_format_is_checked() -> None:

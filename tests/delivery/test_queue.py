@@ -2,7 +2,7 @@
 
 from engine_kit import adds_up
 
-from logroute.delivery.queue import Queue
+from logroute.delivery.queue import OwnLevel, Queue
 from logroute.delivery.specs import QueueSpec
 
 
@@ -94,13 +94,15 @@ def test_refused_records_are_counted():
         q.refuse()
     assert q.counts()["dropped"] == {"intake_full": 3}
     assert q.counts()["enqueued"] == 3
-    assert q.drops() == 3
+    assert q.take_untold() == {"intake_full": {0: 3}}
+    q.refuse(20)
+    assert q.counts()["dropped_by_level"] == {"intake_full": {"INFO": 1, "NOTSET": 3}}
 
 
 def test_closed_queue_counts_what_it_held():
     """close counts the waiting and the flying; later settling changes nothing."""
     q = queue()
-    q.put(items(3), ["level"], ["format_error"])
+    q.put(items(3), ["level"], [("format_error", 20)])
     q.take(1, 1000)
     assert q.close("shutdown") == 3
     q.delivered(1)
@@ -121,3 +123,83 @@ def test_block_queue_drops_only_when_given_up():
     assert q.counts()["dropped"] == {"queue_full": 1}
     q.take(5, 1000)
     assert not q.gave_up
+
+
+def test_drops_are_counted_by_level_and_reason():
+    """Each loss is in `dropped` by reason and in `dropped_by_level` by both."""
+    q = queue(max_records=10)
+    q.put(items(10, 20), [], [("format_error", 30)])
+    q.put(items(5, 40), [], [])
+    q.take(2, 1000)
+    q.dropped("rejected", 2)
+    counts = q.counts()
+    assert counts["dropped"] == {"format_error": 1, "shed": 2, "queue_full": 3, "rejected": 2}
+    assert counts["dropped_by_level"] == {
+        "format_error": {"WARNING": 1},
+        "shed": {"INFO": 2},
+        "queue_full": {"ERROR": 3},
+        "rejected": {"INFO": 2},
+    }
+    assert adds_up(counts)
+
+
+def test_loss_of_what_tells_of_losses_is_not_told():
+    """A record of ours that is dropped is counted, but is no news."""
+    q = queue(max_records=1)
+    q.put([(b"x", 20, 1), (b"x", OwnLevel(30), 1), (b"x", 30, 1)], [], [])
+    assert q.counts()["dropped"] == {"queue_full": 2}
+    assert q.take_untold() == {"queue_full": {30: 1}}
+    assert q.take_untold() == {}
+
+
+def test_every_outcome_settles_from_the_head():
+    """Delivered, dropped, dead-lettered and handed over are told apart and add up."""
+    q = queue()
+    q.put([(n, 10 * n, 1) for n in range(1, 6)], [], [])
+    q.take(4, 1000)
+    q.delivered(1)
+    q.dropped("rejected", 1)
+    q.dead_lettered(1)
+    q.handed_over(1)
+    counts = q.counts()
+    assert [counts[k] for k in ("delivered", "dead_lettered", "handed_to_fallback")] == [1, 1, 1]
+    assert counts["dropped_by_level"] == {"rejected": {"INFO": 1}}
+    assert (counts["queued"], counts["in_flight"]) == (1, 0)
+    assert adds_up(counts)
+
+
+def test_seized_items_belong_to_who_seized_them():
+    """What a worker settles after its items were seized changes nothing."""
+    q = queue()
+    called = []
+    q.put([(n, 20, 1) for n in range(5)], [], [])
+    q.take(2, 1000)
+    q.when_settled(lambda: called.append(1))
+    assert [item[0] for item in q.seize()] == [0, 1, 2, 3, 4]
+    assert q.counts()["in_flight"] == 5 and q.is_seized
+    q.delivered(1)
+    q.dropped("rejected", 1)
+    assert not q.is_seized
+    assert called == []
+    assert q.settle_seized("shutdown", dead_lettered=1, handed_over=3) == 1
+    assert called == [1]
+    counts = q.counts()
+    assert (counts["delivered"], counts["dead_lettered"], counts["handed_to_fallback"]) == (0, 1, 3)
+    assert counts["dropped"] == {"shutdown": 1}
+    assert adds_up(counts)
+
+
+def test_queue_works_on_after_a_seizure():
+    """Items that come after a seizure are taken and settled as ever."""
+    q = queue()
+    q.put(items(2), [], [])
+    q.take(1, 1000)
+    q.seize()
+    q.settle_seized("shutdown")
+    q.delivered(1)  # the worker comes back late
+    q.put(items(3), [], [])
+    q.take(3, 1000)
+    q.delivered(3)
+    counts = q.counts()
+    assert (counts["delivered"], counts["dropped"]) == (3, {"shutdown": 2})
+    assert adds_up(counts)

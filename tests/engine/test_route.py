@@ -112,7 +112,7 @@ records = st.builds(
 )
 
 
-@settings(max_examples=1000)
+@settings(max_examples=1000, deadline=None)
 @given(route_lists, records)
 def test_plan_equals_naive_walk(routes, made):
     """Plan and pick give what trying each route in turn gives."""

@@ -55,6 +55,7 @@ def main(mode, source, folder):
             if codes != {"LR006"}:
                 raise
             logroute.configure(document)  # a key written twice: PyYAML takes the last
+        logging.getLogger("logroute").setLevel("CRITICAL")  # it tells of losses; stdlib does not
         handlers = []
     emit([*(document.get("loggers") or {}), "root"])
     if mode == "logroute":

@@ -28,6 +28,11 @@ class Collector:
         self.faults: list[BaseException] = []
         self.closed = 0
 
+    @property
+    def logged(self) -> list[bytes]:
+        """What the test logged: without what tells of losses."""
+        return [payload for payload in self.received if b"` dropped " not in payload]
+
     def open(self) -> None:
         """Need nothing."""
 
@@ -53,6 +58,22 @@ def encode(record: logging.LogRecord) -> bytes:
     return record.getMessage().encode()
 
 
+_WORKER_OPTIONS = (
+    *("batch", "retry", "encode", "digest", "breaker", "networked"),
+    *("dead_letters", "fallbacks"),  # by handler's name
+)
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
 class Kit:
     """A runtime on a logger of its own, with named collectors."""
 
@@ -61,9 +82,9 @@ class Kit:
     ):
         self.notices = Notices()
         own_threads: set[int] = set()
-        options = {
-            key: queue.pop(key) for key in ("batch", "retry", "encode", "digest") if key in queue
-        }
+        options = {key: queue.pop(key) for key in _WORKER_OPTIONS if key in queue}
+        dead_letters = options.pop("dead_letters", {})
+        fallbacks = options.pop("fallbacks", {})
         overflow = queue.pop("overflow", "block")
         sinks = self.sinks = {name: Collector() for name in names}
         compiled = [
@@ -87,11 +108,18 @@ class Kit:
                 own_threads=own_threads,
                 batch=options.get("batch"),
                 retry=options.get("retry"),
+                breaker=options.get("breaker"),
+                dead_letter=dead_letters.get(name),
                 is_digest=options.get("digest", False),
                 is_sync=queue.get("mode") == "sync",
+                is_networked=options.get("networked", False),
             )
             self.runtime.add(worker)
             self.runtime.handlers[name] = HandlerFace(self.runtime, worker, 0)
+        for name, other in fallbacks.items():
+            workers = self.runtime.workers
+            pass_on = self.runtime.dispatcher.within.pass_on
+            workers[name].fall_back_to(workers[other], pass_on)
         self.logger = logging.Logger("kit", logging.DEBUG)
         self.face = RouteHandler(self.runtime, "root", has_lower=False)
         self.logger.addHandler(self.face)

@@ -108,7 +108,7 @@ def test_closed_stream_is_rejected(monkeypatch):
 
 
 def test_gone_reader_is_rejected(pipe):
-    """EPIPE says that nobody reads any more."""
+    """Fault 55: ePIPE says that nobody reads any more."""
     pipe.install().close_reader()
     with pytest.raises(Rejected, match="nobody reads stderr any more"):
         ConsoleSink("stderr").send([b"x\n"])
@@ -116,7 +116,7 @@ def test_gone_reader_is_rejected(pipe):
 
 @pytest.mark.parametrize("blocking", [True, False])
 def test_stuck_reader_is_retryable(pipe, blocking):
-    """A full pipe ends in Retryable that says how much is out, blocking or not."""
+    """Fault 55: a full pipe ends in Retryable that says how much is out, blocking or not."""
     os.set_blocking(pipe.install().stream.fileno(), blocking)
     size = fcntl.fcntl(pipe.reader, fcntl.F_GETPIPE_SZ)
     batch = [b"x" * 99 + b"\n"] * (size // 100 + 50)
@@ -126,7 +126,7 @@ def test_stuck_reader_is_retryable(pipe, blocking):
 
 
 def test_torn_line_is_finished_first(pipe):
-    """Sending the rest again after a stuck reader tears and repeats no line."""
+    """Fault 56: sending the rest again after a stuck reader tears and repeats no line."""
     pipe.install()
     batch = [b"%06d %s\n" % (number, b"x" * 4500) for number in range(40)]
     sink, rest, got = ConsoleSink("stderr", patience_s=0.01), batch, b""
@@ -191,3 +191,23 @@ def test_real_process_writes_to_its_stdout():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert done.stdout == b"first\nsecond\n"
+
+
+def test_nonblocking_stdout_loses_nothing():
+    """Fault 56: stdout made non-blocking by another library loses no line."""
+    code = (
+        "import os, logging, logroute\n"
+        "os.set_blocking(1, False)\n"
+        "logroute.configure({'version': 1, 'routes': [{'to': 'out'}], 'root': {'level': 'INFO'},\n"
+        "    'handlers': {'out': {'type': 'console', 'stream': 'stdout'}}})\n"
+        "for n in range(3000):\n"
+        "    logging.info('%d %s', n, 'x' * 200)\n"
+    )
+    command = [sys.executable, "-W", "error", "-c", code]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, bufsize=0) as child:
+        first = child.stdout.read(1000)  # a slow reader: the pipe is full meanwhile
+        out, err = child.communicate(timeout=60)
+    lines = (first + out).decode().splitlines()
+    assert [line.split("root: ")[1].split()[0] for line in lines] == [str(n) for n in range(3000)]
+    assert (err, child.returncode) == (b"", 0)

@@ -11,7 +11,7 @@ from logroute.errors import Rejected, Retryable
 from logroute.options import options_of
 from logroute.receivers import UdpReceiver
 from logroute.sinks import TimeoutSpec
-from logroute.sinks.datagram import DatagramSink, DatagramSpec
+from logroute.sinks.datagram import DatagramSpec
 from logroute.sinks.net import ADDRESS_PATTERN, parse_address
 
 
@@ -66,17 +66,30 @@ def test_missing_unix_socket_is_retryable(tmp_path, make_sink):
 
 
 def test_refused_datagrams_are_counted(make_sink):
-    """Nobody listening costs neither an exception nor the next datagrams."""
+    """Fault 47: each datagram that found nobody is named, and the next ones go out."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         port = taken.getsockname()[1]
     sink = make_sink(address)
-    sink.send([b"x"] * 20)
-    assert sink.refused > 0
+    with pytest.raises(Rejected, match=r"nobody listens \(20 refused\)") as caught:
+        sink.send([b"x"] * 20)
+    assert (caught.value.which, sink.refused) == (frozenset(range(20)), 20)
     with UdpReceiver(port=port) as receiver:
         sink.send([b"heard"])
         assert receiver.wait_for(1)
+
+
+def test_late_refusal_is_counted_too(make_sink):
+    """What the kernel says of the batch before counts with this one."""
+    with UdpReceiver() as receiver:
+        sink = make_sink(receiver.address)
+        sink.send([b"heard"])
+        assert receiver.wait_for(1)
+    sink._sock.send(b"nobody hears it")
+    with pytest.raises(Rejected) as caught:
+        sink.send([b"x", b"y"])
+    assert (caught.value.which, sink.refused) == ({0, 1}, 3)
 
 
 def test_full_unix_socket_ends_by_deadline(tmp_path, make_sink):
@@ -90,13 +103,19 @@ def test_full_unix_socket_ends_by_deadline(tmp_path, make_sink):
         assert 0 < caught.value.delivered < 1000
 
 
-def test_too_big_datagram_is_rejected_alone(receiver):
-    """The ones behind a datagram that no network takes are not lost with it."""
-    sink = DatagramSink(parse_address(receiver.address))
-    with pytest.raises(Rejected, match="lower `max_datagram`") as caught:
-        sink.send([b"ok", b"x" * 70_000, b"rest"])
-    assert (caught.value.delivered, caught.value.rejected) == (1, 1)
-    sink.close()
+def test_too_big_datagram_is_cut(receiver, make_sink):
+    """Fault 47: a datagram that no network takes is cut until one does, not refused."""
+    sink = make_sink(receiver.address)
+    sink.send([b"ok", b"x" * 70_000, b"rest"])
+    assert receiver.wait_for(3)
+    assert receiver.received == [b"ok", b"x" * 34_997 + b"...", b"rest"]
+
+
+def test_burst_is_sent_once(receiver, make_sink):
+    """Fault 47: what a slow reader has no room for is lost, but nothing waits, fails or repeats."""
+    make_sink(receiver.address).send([b"%d" % number for number in range(20_000)])
+    assert receiver.wait_for(1)
+    assert len(set(receiver.received)) == len(receiver.received)
 
 
 @pytest.mark.parametrize("limit", range(64, 72))

@@ -4,14 +4,18 @@ import logging
 import re
 import socket
 import threading
+import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from logroute.errors import Rejected, Retryable
+from logroute.errors import Rejected, Retryable, TooLarge
 from logroute.options import options_of
 from logroute.receivers import SmtpReceiver, TcpReceiver
 from logroute.sinks import TimeoutSpec, TlsSpec
-from logroute.sinks.email import EmailSpec, digest
+from logroute.sinks.email import EmailSink, EmailSpec, digest
+from logroute.sinks.pace import Pace
 
 TEXT = logging.Formatter("%(message)s").format
 
@@ -144,11 +148,141 @@ def test_reply_decides_what_follows(receiver, command, code, kind):
     assert len(receiver.received) == 1
 
 
-def test_one_good_recipient_is_enough(receiver):
-    """The others' refusal does not send the mail twice to the good one."""
+@pytest.fixture
+def make_sink(receiver):
+    """Make sinks that send to `receiver`."""
+    return lambda clock=time.monotonic, **options: EmailSink(make_spec(receiver, **options), clock)
+
+
+TWO = {"to": ("gone@example.org", "ops@example.org")}
+BATCH = [b"a subject\na body", b"another\nmore"]
+
+
+def test_refused_recipient_is_named_once(receiver, make_sink):
+    """Fault 46: the others get the mail, and who does not is told of with the first."""
+    sink = make_sink(**TWO)
     receiver.answer("RCPT", "550 unknown")
-    send(make_spec(receiver, to=("gone@example.org", "ops@example.org")))
-    assert receiver.received[0].recipients == ["ops@example.org"]
+    with pytest.raises(
+        Rejected, match=r"took the mail, but not for gone@example.org \(550 unknown"
+    ) as caught:
+        sink.send(BATCH)
+    assert caught.value.delivered == 2
+    receiver.answer("RCPT", "550 unknown")
+    sink.send(BATCH)
+    assert [mail.recipients for mail in receiver.received] == [["ops@example.org"]] * 2
+    sink.send(BATCH)
+    receiver.answer("RCPT", "550 unknown")
+    with pytest.raises(Rejected):  # taken in between, so it is news again
+        sink.send(BATCH)
+
+
+def test_postponed_recipient_is_tried_alone(receiver, make_sink):
+    """Fault 46: who answers 4xx gets the same mail later, and nobody gets it twice."""
+    sink = make_sink(**TWO)
+    receiver.answer("RCPT", "450 greylisted")
+    with pytest.raises(Retryable, match=r"but not yet for gone@example.org \(450 greylisted"):
+        sink.send(BATCH)
+    sink.send(BATCH)
+    first, second = receiver.received
+    assert (first.recipients, second.recipients) == (["ops@example.org"], ["gone@example.org"])
+    assert first.message["Message-ID"] == second.message["Message-ID"]
+
+
+def test_postponed_and_then_refused(receiver, make_sink):
+    """A recipient that ends as refused leaves the batch delivered to the others."""
+    sink = make_sink(**TWO)
+    receiver.answer("RCPT", "450 greylisted")
+    with pytest.raises(Retryable):
+        sink.send(BATCH)
+    receiver.answer("RCPT", "550 unknown")
+    with pytest.raises(Rejected, match="550 unknown") as caught:
+        sink.send(BATCH)
+    assert caught.value.delivered == len(BATCH)
+    sink.send(BATCH[:1])
+    assert receiver.received[-1].recipients == list(TWO["to"])
+
+
+def test_lost_acknowledgement_repeats_the_same_mail(receiver, make_sink):
+    """Fault 44: a connection lost behind DATA sends again what receivers can tell as the same."""
+    sink = make_sink()
+    receiver.hang_up()
+    with pytest.raises(Retryable):
+        sink.send(BATCH)
+    sink.send(BATCH)
+    first, second = receiver.received
+    assert first.message["Message-ID"] == second.message["Message-ID"]
+    sink.send(list(map(bytes, map(bytearray, BATCH))))  # equal, but another batch
+    assert receiver.received[2].message["Message-ID"] != first.message["Message-ID"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "count", "kind"),
+    [
+        ("552 5.3.4 too big", 2, TooLarge),
+        ("552 5.3.4 too big", 1, Rejected),
+        ("552 5.2.2 mailbox full", 2, Rejected),
+    ],
+)
+def test_mail_that_is_too_large_is_halved(receiver, make_sink, reply, count, kind):
+    """A digest that the server finds too big may go in parts."""
+    receiver.answer("DATA", reply)
+    with pytest.raises(kind, match="552"):
+        make_sink().send(BATCH[:count])
+
+
+def test_mails_are_rationed(receiver, make_sink):
+    """S16: the sink says when the next mail may go, and a retry is no further mail."""
+    now = [0.0]
+    sink = make_sink(clock=lambda: now[0], max_per_hour=2, **TWO)
+    assert (sink.is_paced, sink.pause_s()) == (True, 0)
+    receiver.answer("RCPT", "450 greylisted")
+    with pytest.raises(Retryable):
+        sink.send(BATCH)
+    assert sink.pause_s() == 1800
+    sink.send(BATCH)
+    assert sink.pause_s() == 1800
+    now[0] = 1800.0
+    assert sink.pause_s() == 0
+
+
+def test_unrationed_mails_have_no_pause(make_sink):
+    """Without `max_per_hour` nothing is held back."""
+    sink = make_sink()
+    assert (sink.is_paced, sink.pause_s()) == (False, 0)
+
+
+@given(st.integers(1, 50), st.lists(st.floats(0, 2000), max_size=200))
+def test_no_hour_has_more_mails(most, waits):
+    """Whatever the moments, no hour sees more than its share."""
+    now, sent = [0.0], []
+    pace = Pace(most, lambda: now[0])
+    for wait in waits:
+        now[0] += wait
+        while not pace.wait_s():
+            pace.spend()
+            sent.append(now[0])
+    for index, first in enumerate(sent):
+        assert sum(moment < first + 3600 for moment in sent[index:]) <= most
+
+
+def test_long_digest_is_bounded(receiver, make_sink):
+    """What a mail cannot hold is counted in it, by subject, and named to the worker."""
+    batch = [b"[ERROR] app: %d\nbody %d" % (n % 30, n) for n in range(1200)]
+    with pytest.raises(Rejected, match="holds 500 records and only counts 700") as caught:
+        make_sink().send(batch)
+    assert (caught.value.which, caught.value.again) == (frozenset(range(500, 1200)), frozenset())
+    mail = receiver.received[0]
+    assert mail.message["Subject"] == "1200 records, first: [ERROR] app: 0"
+    assert mail.text.count("body ") == 500
+    tail = mail.text.partition("... and 700 more records, which are not in this mail:\n")[2]
+    assert tail.splitlines()[0].strip() == "24 x [ERROR] app: 20"
+    assert len(tail.splitlines()) == 21 and "x others" in tail
+
+
+def test_digest_is_bounded_in_bytes():
+    """A mail has one record at least, and few where they are long."""
+    assert digest([b"s\n" + b"x" * (2 << 20)] * 3)[2] == 1
+    assert digest([b"s\n" + b"x" * (300 << 10)] * 9)[2] == 3
 
 
 def test_mixed_refusals_are_retryable(receiver):

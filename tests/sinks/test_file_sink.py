@@ -63,7 +63,7 @@ def test_truncated_file_has_no_hole(sink, path):
 def test_reused_descriptor_is_left_alone(sink, path, tmp_path):
     """A number that a daemonizer closed and another file got is not ours."""
     sink.send([b"one\n"])
-    number = sink._descriptor
+    number = sink._place.descriptor
     other = os.open(tmp_path / "data", os.O_RDWR | os.O_CREAT)
     os.dup2(other, number)
     sink.send([b"two\n"])
@@ -76,7 +76,7 @@ def test_reused_descriptor_is_left_alone(sink, path, tmp_path):
 def test_closed_descriptor_is_opened_again(sink, path):
     """A descriptor closed behind our back costs no record."""
     sink.send([b"one\n"])
-    os.close(sink._descriptor)
+    os.close(sink._place.descriptor)
     sink.send([b"two\n"])
     assert path.read_bytes() == b"one\ntwo\n"
 
@@ -85,7 +85,7 @@ def test_close_spares_a_reused_number(path, tmp_path):
     """Closing does not close somebody else's file."""
     sink = FileSink(str(path))
     sink.send([b"one\n"])
-    number = sink._descriptor
+    number = sink._place.descriptor
     other = os.open(tmp_path / "data", os.O_RDWR | os.O_CREAT)
     os.dup2(other, number)
     sink.close()

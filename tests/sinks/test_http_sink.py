@@ -2,6 +2,7 @@
 
 import datetime as dt
 import email.utils
+import gzip
 import json
 import logging
 import re
@@ -11,7 +12,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from logroute.errors import Rejected, Retryable
+from logroute.errors import Rejected, Retryable, TooLarge
 from logroute.options import options_of
 from logroute.receivers import HttpReceiver
 from logroute.sinks import TimeoutSpec, TlsSpec
@@ -125,7 +126,7 @@ def test_busy_server_is_retryable(receiver, make_sink, status):
     assert caught.value.retry_after_s is None
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 501])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422, 501])
 def test_refusal_is_rejected(receiver, make_sink, status):
     """The same batch will never go."""
     receiver.answer(status, body=b"no\x1b[31m\n" + b"x" * 500)
@@ -133,6 +134,90 @@ def test_refusal_is_rejected(receiver, make_sink, status):
         make_sink(receiver.url).send([b"1"])
     text = str(caught.value)
     assert f"answered {status}: no [31m" in text and len(text) < 300 and text.isprintable()
+
+
+def test_batch_that_is_too_large_is_told(receiver, make_sink):
+    """413 for several records asks for halves; a lone record is refused."""
+    receiver.answer(413, times=None)
+    sink = make_sink(receiver.url)
+    with pytest.raises(TooLarge, match=r"answered 413; lower `batch.max_bytes`"):
+        sink.send([b"1", b"2"])
+    with pytest.raises(Rejected, match="answered 413"):
+        sink.send([b"1"])
+
+
+BULK = [{"create": {"status": 201}}, {"create": {"status": 429, "error": {"type": "busy"}}}]
+BULK += [{"create": {"status": 400, "error": {"type": "mapper", "reason": "bad field"}}}]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, {"took": 3, "errors": True, "items": BULK}),
+        (207, {"items": [entry["create"] for entry in BULK]}),
+        (207, [entry["create"] for entry in BULK]),
+    ],
+)
+def test_failed_items_are_told_apart(receiver, make_sink, status, body):
+    """Of a batch that was taken in part the rest is refused or comes again, item by item."""
+    receiver.answer(status, {"Retry-After": "3"}, body=json.dumps(body).encode())
+    with pytest.raises(
+        Rejected, match=r"2 of 3 records failed, the first with 429: busy"
+    ) as caught:
+        make_sink(receiver.url).send([b"1", b"2", b"3"])
+    fault = caught.value
+    assert (fault.which, fault.again, fault.retry_after_s) == ({2}, {1}, 3)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"errors": false, "items": [{"create": {"status": 201}}]}',
+        b'{"note": {"errors": true}}',
+        b'{"errors": true, "items": [{"status": 200}, {"status": 201}]}',
+        b"thanks",
+    ],
+)
+def test_success_without_failed_items_is_delivered(receiver, make_sink, body):
+    """Words that only look like a failure are none."""
+    receiver.answer(200, body=body)
+    make_sink(receiver.url).send([b"1", b"2"])
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b'{"errors": true}'),
+        (200, b'{"errors": true, "items": [{"status": 400}]}'),
+        (200, b'{"errors": true, "items": [{"status": true}, {}]}'),
+        (207, b"<multistatus/>"),
+        (207, b"[" * 100_000),
+    ],
+)
+def test_unnamed_failures_refuse_the_batch(receiver, make_sink, status, body):
+    """Failures that cannot be told apart are not passed over in silence."""
+    receiver.answer(status, body=body)
+    with pytest.raises(Rejected, match="does not say of which records"):
+        make_sink(receiver.url).send([b"1", b"2"])
+
+
+@pytest.mark.parametrize(("code", "kind"), [(503, Retryable), (400, Rejected)])
+def test_failed_item_of_a_lone_record(receiver, make_sink, code, kind):
+    """One request per record: its item is its answer."""
+    receiver.answer(200)
+    receiver.answer(207, body=b'[{"status": %d}]' % code)
+    with pytest.raises(kind) as caught:
+        make_sink(receiver.url, body="json").send([b"1", b"2", b"3"])
+    assert caught.value.delivered == 1
+
+
+def test_answer_is_not_unpacked(receiver, make_sink):
+    """A compressed answer, which nobody asked for, costs no memory."""
+    bomb = gzip.compress(b"x" * (50 << 20))
+    receiver.answer(400, {"Content-Encoding": "gzip"}, body=bomb)
+    with pytest.raises(Rejected) as caught:
+        make_sink(receiver.url).send([b"1"])
+    assert "xxx" not in str(caught.value)
 
 
 def test_redirect_is_not_followed(receiver, make_sink):
@@ -262,6 +347,7 @@ def test_credentials_are_sent(receiver, make_sink, auth, header):
         {"auth": HttpAuthSpec(bearer="hunter2")},
         {"auth": HttpAuthSpec(username="u", password="hunter2")},
         {"headers": {"Authorization": "Token hunter2"}},
+        {"headers": {"X-API-Key": "hunter2"}},
     ],
 )
 @pytest.mark.parametrize("host", ["logs.example.org", "logs.example.org:8080", "[2001:db8::1]"])
@@ -270,6 +356,17 @@ def test_credentials_in_clear_are_refused(make_sink, options, host):
     with pytest.raises(Rejected, match="in clear; use https") as caught:
         make_sink(f"http://{host}/x", **options).open()
     assert "hunter2" not in str(caught.value)
+
+
+def test_named_proxy_gets_no_credentials_in_clear(make_sink):
+    """Not even those that are meant for this machine."""
+    sink = make_sink(
+        "http://localhost/x",
+        auth=HttpAuthSpec(bearer="hunter2"),
+        proxy="http://me:pw@proxy.example.org:3128",
+    )
+    with pytest.raises(Rejected, match="in clear; use https"):
+        sink.open()
 
 
 @pytest.mark.parametrize("auth", [{"bearer": "x", "username": "u"}, {"password": "p"}])

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from logroute.config.guarantees import Guarantee
 from logroute.config.nodes import Node
 from logroute.diagnostics import Diagnostic, Severity
 
@@ -25,6 +26,7 @@ class FileReport(NamedTuple):
         files: the names of all texts that were read.
         trees: the trees of texts, as far as they are known already, by name.
         unchecked: the names of its profiles, where it was not checked under any.
+        handlers: what each handler promises, where the config can be used.
     """
 
     name: str
@@ -38,6 +40,7 @@ class FileReport(NamedTuple):
     files: tuple[str, ...] = ()
     trees: Mapping[str, Node] = MappingProxyType({})
     unchecked: tuple[str, ...] = ()
+    handlers: tuple[Guarantee, ...] = ()
 
 
 class Report(NamedTuple):

@@ -41,7 +41,7 @@ def summary_of(report: Report, *, counts: bool = False) -> dict[str, Any]:
             "fixable": sum(fix.is_safe for fix in fixes),
         },
         "faults": [*report.faults, *(fault for file in report.files for fault in file.faults)],
-        "files": [{"path": relative(file.name), "status": _status(file)} for file in report.files],
+        "files": [_file(file) for file in report.files],
     }
     if counts:
         document["statistics"] = {code: count for count, code in report.statistics()}
@@ -56,6 +56,14 @@ def diagnostics_of(file: FileReport) -> list[dict[str, Any]]:
     edits = Edits(file.diagnostics, file.texts, pages)
     where = pointers(file.diagnostics, file.texts, file.trees)
     return [_diagnostic(item, pages, edits, where.get(item.span)) for item in file.diagnostics]
+
+
+def _file(file: FileReport) -> dict[str, Any]:
+    return {
+        "path": relative(file.name),
+        "status": _status(file),
+        "handlers": [handler._asdict() for handler in file.handlers],
+    }
 
 
 def _status(file: FileReport) -> str:

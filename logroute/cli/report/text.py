@@ -13,6 +13,8 @@ __all__ = ["Style", "mask_secrets", "render", "summarize"]
 
 #: Most profiles that are named.
 _MOST_PROFILES = 8
+#: Longest name of a handler for which the others are moved aside.
+_WIDEST = 24
 _COLORS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
 
 
@@ -26,6 +28,7 @@ class Style(NamedTuple):
         is_quiet: findings only.
         is_brief: one line per finding.
         counts: how often each code was found, in place of the findings.
+        is_verbose: say what each handler promises, too.
     """
 
     is_colored: bool = False
@@ -34,6 +37,7 @@ class Style(NamedTuple):
     is_quiet: bool = False
     is_brief: bool = False
     counts: bool = False
+    is_verbose: bool = False
 
     def paint(self, text: str, color: str) -> str:
         """Return `text` in a color, where that is wanted."""
@@ -57,6 +61,7 @@ def render(report: Report, style: Style | None = None) -> str:
     else:
         for file in report.files:
             blocks += _file(file, style)
+            blocks += _promises(file, style)
     if not style.is_quiet and (report.files or not report.faults):
         blocks.append(summarize(report) + "\n")
         if not style.is_brief:
@@ -131,6 +136,18 @@ def _file(file: FileReport, style: Style) -> list[str]:
         name = style.clean(file.name)
         blocks.append(f"... and {left} more in {name} (--max-problems 0 shows all)\n")
     return blocks
+
+
+def _promises(file: FileReport, style: Style) -> list[str]:
+    """Return a line on each handler: what a record has survived that it has delivered."""
+    if not style.is_verbose or style.is_quiet or style.is_brief or not file.handlers:
+        return []
+    names = [style.clean(handler.name) for handler in file.handlers]
+    width = min(max(map(len, names)), _WIDEST)
+    lines = [f"guarantees of {style.clean(file.name)}\n"] if file.diagnostics else []
+    for name, handler in zip(names, file.handlers, strict=True):
+        lines.append(f"    {name:<{width}}  {style.clean(handler.guarantee)}\n")
+    return lines
 
 
 def _gravest(items: tuple[Diagnostic, ...], most: int) -> list[Diagnostic]:

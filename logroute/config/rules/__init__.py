@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from logroute.config.decode import Decoded, read
 from logroute.config.model import Config
 from logroute.config.nodes import Node
-from logroute.config.rules import credentials, formats, habits, levels, names
+from logroute.config.rules import credentials, fallbacks, formats, habits, levels, names, sockets
 from logroute.config.rules.rule import Rule
 from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic
@@ -25,6 +25,7 @@ __all__ = ["RULES", "check_rules"]
 #: The rules of every load, in the order of their codes.
 RULES: tuple[Rule, ...] = (
     credentials.conflicting_credentials,
+    sockets.tls_without_name,
     habits.not_yet_available,
     names.undefined_names,
     formats.reserved_fields,
@@ -34,6 +35,7 @@ RULES: tuple[Rule, ...] = (
     formats.bad_formats,
     formats.bad_replacements,
     credentials.credentials_in_clear,
+    fallbacks.overflows_without_spools,
 )
 
 

@@ -3,6 +3,7 @@
 from logroute.config.rules import (
     credentials,
     definitions,
+    fallbacks,
     files,
     habits,
     layouts,
@@ -14,6 +15,7 @@ from logroute.config.rules import (
     routes,
     scalars,
     secrets,
+    sockets,
     stdlib,
 )
 from logroute.config.rules.rule import Rule
@@ -30,10 +32,12 @@ ADVICE: tuple[Rule, ...] = (
     *layouts.ADVICE,
     *patterns.ADVICE,
     *files.ADVICE,
+    *sockets.ADVICE,
     *network.ADVICE,
     *credentials.ADVICE,
     *secrets.ADVICE,
     *queues.ADVICE,
+    *fallbacks.ADVICE,
     *habits.ADVICE,
     *stdlib.ADVICE,
 )

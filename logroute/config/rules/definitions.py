@@ -13,6 +13,7 @@ from logroute.config.readers import Path
 from logroute.config.rules.names import fold, nested, references
 from logroute.config.rules.rule import rule
 from logroute.config.views import fixes
+from logroute.config.views.entries import handlers, text_of
 from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Fix, Severity, Span, error, info, warning
 from logroute.hints import nearest
@@ -223,26 +224,44 @@ def case_only_differences(facts: Facts) -> Iterator[Diagnostic]:
 def handler_cycles(facts: Facts) -> Iterator[Diagnostic]:
     """Find handlers that hand their records to each other in a circle (LR208).
 
-    A `MemoryHandler` hands its records to its `target`, a `QueueHandler` to its
-    `handlers`, and each is made after those it names, which a circle makes
-    impossible::
+    A handler hands what it gives up to its `fallback`, a `memory` handler what it
+    releases to its `target`, as a `MemoryHandler` does, and a `QueueHandler` all to
+    its `handlers`. In a circle records would go round for ever::
 
         handlers:
-          buffer: {class: logging.handlers.MemoryHandler, capacity: 100, target: buffer}
+          web: {type: http, url: "https://logs.example.org/", fallback: spare}
+          spare: {type: socket, address: "logs.example.net:9020", tls: {}, fallback: web}
 
-    Let one of them name a handler that writes.
+    Let the last one have none, or name a handler that writes to this machine.
     """
     edges: dict[str, list[tuple[str, Node]]] = {}
+    foreign: set[str] = set()
     for name, entry in facts.section("handlers").items():
         for node in nested(entry):
+            foreign.add(name)
+            edges.setdefault(name, []).append((node.value, node))
+    for name, node in _handed_over(facts):
+        if name not in foreign:
             edges.setdefault(name, []).append((node.value, node))
     done: set[str] = set()
     for start in edges:
-        yield from _cycles(edges, start, done)
+        yield from _cycles(edges, start, done, foreign)
+
+
+def _handed_over(facts: Facts) -> Iterator[tuple[str, Node]]:
+    """Yield the handlers of ours that hand records to another one, and its name."""
+    for name, entry in handlers(facts):
+        spec = facts.config.handlers.get(name)
+        if spec is None or isinstance(spec.sink, Foreign):
+            continue
+        key = "target" if getattr(spec.sink, "is_ring", False) else "fallback"
+        node = entry.at((key,))
+        if text_of(node) and node is not None:
+            yield name, node
 
 
 def _cycles(
-    edges: dict[str, list[tuple[str, Node]]], start: str, done: set[str]
+    edges: dict[str, list[tuple[str, Node]]], start: str, done: set[str], foreign: set[str]
 ) -> Iterator[Diagnostic]:
     """Yield the circles that are met on the ways from `start`, each once."""
     way = {start: iter(edges.get(start, ()))}
@@ -254,18 +273,21 @@ def _cycles(
             del way[here]
         elif target in way:
             names = list(way)
-            yield _cycle(names[names.index(target) :], node)
+            yield _cycle(names[names.index(target) :], node, foreign)
         elif target not in done and target in edges:
             way[target] = iter(edges[target])
 
 
-def _cycle(names: list[str], node: Node) -> Diagnostic:
+def _cycle(names: list[str], node: Node, foreign: set[str]) -> Diagnostic:
     if len(names) == 1:
         message = f"handler `{shown(names[0])}` hands its records to itself"
     else:
         circle = ", ".join(f"`{shown(name)}`" for name in names[:_SHOWN])
         message = f"the handlers {circle} hand their records to each other in a circle"
-    return error("LR208", message, node.span, "name a handler that writes")
+    # what is built by us and what by stdlib do not see that they form a circle
+    is_mixed = 0 < len(foreign.intersection(names)) < len(names)
+    tell = warning if is_mixed else error
+    return tell("LR208", message, node.span, "name a handler that writes")
 
 
 @rule("LR209", Severity.WARNING)

@@ -12,6 +12,7 @@ from logroute.config.nodes import shown
 from logroute.config.rules.rotation import OF_FILES
 from logroute.config.rules.rule import Rule, rule
 from logroute.config.views import fixes
+from logroute.config.views.entries import handlers, text_of
 from logroute.config.views.facts import Facts
 from logroute.config.views.writers import Writer, writers
 from logroute.diagnostics import Diagnostic, Severity, info, warning
@@ -35,8 +36,11 @@ def same_file(facts: Facts) -> Iterator[Diagnostic]:
                 maxBytes: 1000000, backupCount: 5, encoding: utf-8}
           errors: {class: logging.FileHandler, filename: /var/log/app.log, encoding: utf-8}
 
-    Give each handler a file of its own, or use one handler in both places.
+    Give each handler a file of its own, or use one handler in both places. A
+    `dead_letter` may be that of several handlers, since each line says whose it is, but
+    not the file of another one.
     """
+    yield from _dead_letters(facts)
     by_path: dict[str, list[Writer]] = {}
     for writer in writers(facts):
         if writer.is_whole and not _device(writer):
@@ -53,6 +57,22 @@ def same_file(facts: Facts) -> Iterator[Diagnostic]:
                 found = warning("LR501", message, other.node.span, cure)
                 related = ((f"the file of `{shown(first.name)}`", first.node.span),)
                 yield found._replace(related=related)
+
+
+def _dead_letters(facts: Facts) -> Iterator[Diagnostic]:
+    """Tell of dead letters that go to the log of a handler."""
+    logs = {w.normal: w for w in reversed(writers(facts)) if w.is_whole and not _device(w)}
+    for name, entry in handlers(facts) if logs else ():
+        node = entry.at(("dead_letter", "path"))
+        path = text_of(node)
+        log = logs.get(re.sub("^/+", "/", posixpath.normpath(path))) if path else None
+        if node is not None and log is not None and not facts.is_broken(("handlers", name)):
+            message = (
+                f"the dead letters of handler `{shown(name)}` go to the file of handler "
+                f"`{shown(log.name)}`"
+            )
+            found = warning("LR501", message, node.span, "give them a file of their own")
+            yield found._replace(related=((f"the file of `{shown(log.name)}`", log.node.span),))
 
 
 def _has_lock(writer: Writer) -> bool:

@@ -8,7 +8,7 @@ from logroute.config.readers import Path, Problem
 from logroute.config.rules.names import misplaced, references
 from logroute.config.rules.rule import rule
 from logroute.config.views.facts import Facts
-from logroute.diagnostics import Diagnostic, Severity, Span, error, info
+from logroute.diagnostics import Diagnostic, Severity, Span, info
 from logroute.patterns import lazy_pattern
 
 __all__ = [
@@ -36,18 +36,13 @@ def not_yet_available(facts: Facts) -> Iterator[Diagnostic]:
     it. Passing over such a key in silence would break a promise, so it is an
     error::
 
-        handlers:
-          log: {type: file, path: app.log, rotate: {size: 10MiB}}
+        routes:
+          - {match: {logger: shop.audit}, to: log, audit: true}
 
     Leave the key out, or wait for the version that has it.
     """
     for problem in _problems(facts, "LR190"):
         yield tell(facts.view, problem)
-    for path in [("queue",), *(("handlers", name, "queue") for name in facts.config.handlers)]:
-        overflow = facts.node.at((*path, "overflow"))
-        if overflow is not None and overflow.value == "spool":
-            message = "`overflow: spool` is not yet available"
-            yield error("LR190", message, overflow.span, "leave it out until a version has it")
 
 
 @rule("LR901", Severity.WARNING)

@@ -41,7 +41,7 @@ def port_mismatches(facts: Facts) -> Iterator[Diagnostic]:
     it is not, and `security: starttls` encrypts after the greeting. Port 25 is for
     mail between servers, which take no logins there; 110, 143, 993 and 995 are for
     reading mail. Web services speak `http://` at port 80 and `https://` at 443;
-    syslog has TLS at 6514, and none at 514.
+    syslog has TLS at 6514, none at 514, and no datagrams at 601.
     """
     for where in destinations(facts):
         ask = _ASK.get(where.kind)
@@ -133,6 +133,21 @@ def _of_plain_syslog(_facts: Facts, where: Destination) -> _Fault | None:
     return "where syslog is spoken over TLS", "without TLS syslog is at 514", None
 
 
+def _of_syslog(facts: Facts, where: Destination) -> _Fault | None:
+    transport = where.at("transport")
+    if transport is not None and transport.opaque:
+        return None
+    tls = where.at("tls")
+    if text_of(transport) == "udp" or (text_of(transport) != "tcp" and is_null(tls)):
+        if where.port != 601:
+            found = _of_stream(facts, where) if where.port == 6514 else None
+            return found if text_of(transport) != "udp" else _of_plain_syslog(facts, where)
+        path: Path = ("handlers", where.handler)
+        fix = _set(facts, path, "transport", transport, "tcp")
+        return "where syslog is spoken over TCP", "write `transport: tcp`", fix
+    return _of_stream(facts, where)
+
+
 def _set(facts: Facts, path: Path, key: str, node: Node | None, value: str) -> Fix | None:
     """Return the fix that gives an option a value, whether it is there or not."""
     if node is None:
@@ -147,5 +162,6 @@ _ASK = {
     "HTTPHandler": _of_web_handler,
     "socket": _of_stream,
     "datagram": _of_plain_syslog,
+    "syslog": _of_syslog,
     "SysLogHandler": _of_plain_syslog,
 }

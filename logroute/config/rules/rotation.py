@@ -6,6 +6,7 @@ whatever thread loads a config.
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 from logroute.config.nodes import shown
 from logroute.config.rules.rule import Rule, rule
@@ -42,8 +43,10 @@ def never_rolling(facts: Facts) -> Iterator[Diagnostic]:
           log: {class: logging.handlers.RotatingFileHandler, filename: /var/log/app.log,
                 maxBytes: 10000000, encoding: utf-8}
 
-    Give both `maxBytes` and `backupCount`.
+    Give both `maxBytes` and `backupCount`. In `type: file`, `rotate` needs `size` or
+    `every`; `keep` and `compress` alone begin no file.
     """
+    yield from _never_rolling_of_ours(facts)
     for writer in _of_class(facts, "RotatingFileHandler"):
         if _is_misspelt(writer):
             continue
@@ -67,6 +70,29 @@ def never_rolling(facts: Facts) -> Iterator[Diagnostic]:
             yield warning("LR504", message, place, "say how many old files to keep: `backupCount`")
 
 
+def _rotating(facts: Facts) -> Iterator[tuple[Writer, Any]]:
+    """Return the handlers of ours that have `rotate`, and what it says."""
+    for writer in writers(facts):
+        rotate = writer.is_ours and getattr(facts.config.handlers[writer.name].sink, "rotate", None)
+        if rotate and not facts.is_broken(("handlers", writer.name, "rotate")):
+            yield writer, rotate
+
+
+def _is_known(writer: Writer, *keys: str) -> bool:
+    nodes = (writer.entry.at(("rotate", key)) for key in keys)
+    return not any(node is not None and node.opaque for node in nodes)
+
+
+def _never_rolling_of_ours(facts: Facts) -> Iterator[Diagnostic]:
+    for writer, rotate in _rotating(facts):
+        if not rotate.size and not rotate.every and _is_known(writer, "size", "every"):
+            message = (
+                f"handler `{shown(writer.name)}` never rotates: `rotate` has no `size` or `every`"
+            )
+            cure = "say when to begin a new file, as in `size: 10MiB` or `every: day`"
+            yield warning("LR504", message, writer.place(facts, "rotate"), cure)
+
+
 def _missing(key: str | None, value: float) -> str:
     return "missing" if key is None else f"{value:g}"
 
@@ -83,7 +109,8 @@ def unbounded_files(facts: Facts) -> Iterator[Diagnostic]:
     """Find files that grow, or become more, for ever (LR506).
 
     FileHandler never begins a new file, and goes on with the old one after logrotate
-    has put it away. TimedRotatingFileHandler without `backupCount` deletes nothing::
+    has put it away. TimedRotatingFileHandler without `backupCount` deletes nothing, nor
+    does `rotate` without `keep`::
 
         handlers:
           log: {class: logging.FileHandler, filename: /var/log/app.log, encoding: utf-8}
@@ -111,6 +138,17 @@ def unbounded_files(facts: Facts) -> Iterator[Diagnostic]:
             )
             cure = "say how many to keep: `backupCount`"
             yield info("LR506", message, writer.place(facts, "backupCount"), cure)
+    for writer, rotate in _rotating(facts):
+        if (rotate.size or rotate.every) and _is_endless(rotate.keep) and _is_known(writer, "keep"):
+            message = f"handler `{shown(writer.name)}` keeps all old files: `rotate` has no `keep`"
+            cure = "say how many to keep, as in `keep: 14`"
+            yield info("LR506", message, writer.place(facts, "rotate"), cure)
+
+
+def _is_endless(keep: Any) -> bool:
+    if keep is None or isinstance(keep, int):
+        return keep is None
+    return keep.count is None and keep.age is None and keep.total is None
 
 
 _MOST_KEYS = 50

@@ -120,7 +120,8 @@ SHAPE: tuple[Rule, ...] = (
         """Find keys that contradict each other (LR108).
 
         A part is either a kind of logroute (`type`), or a class of your own (`class`
-        or `()`); a web service gets either a token or a user name and a password::
+        or `()`); a web service gets either a token or a user name and a password; what
+        goes over UDP has no `tls`::
 
             handlers:
               console: {type: console, class: logging.StreamHandler}

@@ -1,0 +1,1 @@
+"""What `logroute stats` is made of: who is asked, and how the answers are shown."""
