@@ -43,9 +43,11 @@ check: lint types test
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.start_up
 	$(BIN)/python -m benchmarks.stalled_sinks
-	$(BIN)/python -m benchmarks.dead_destinations
 	$(BIN)/python -m benchmarks.check_speed
+	$(BIN)/python -m benchmarks.forks
+	$(BIN)/python -m benchmarks.spool
 	$(BIN)/python -m benchmarks.leaks --cycles 1000
+	$(BIN)/python -m benchmarks.dead_destinations
 
 fuzz: $(VENV)/.dev  ## look for configs that the check chokes on, for a minute
 	$(BIN)/python -m benchmarks.fuzz_check --seconds 60

@@ -8,7 +8,6 @@ the round: machines are noisy. The records are 322 bytes. Run it with
 import argparse
 import os
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from logroute.delivery.specs import SpoolSpec
 from logroute.delivery.spool.frames import body_of
 from logroute.delivery.spool.queue import SpoolQueue
 
+ROOT = Path(__file__).resolve().parents[1]
 PAYLOAD = b"x" * 322
 RECORDS = 20_000
 REFERENCE = "plain os.write, batches of 1"
@@ -101,19 +101,33 @@ def rows() -> dict[str, Callable[[str], float]]:
     return found
 
 
+def resident_kib() -> int:
+    """Return the memory of this process now; its peak may be that of other rows."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
 def backlog(folder: str, count: int) -> None:
-    """Print memory and time with `count` records waiting, and after their process's death."""
+    """Print memory and time with `count` records waiting, and after their process's death.
+
+    To be run in a process that has done nothing else.
+    """
     queue = queue_in(folder)
     bodies = [body_of(PAYLOAD, 20, 0.0)] * 1000
     queue.append_bodies(bodies)
     queue.delivered(len(queue.take(500, 1 << 20)))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = most = resident_kib()
     for _ in range(count // 1000):
         queue.append_bodies(bodies)
-    queue.delivered(len(queue.take(500, 1 << 20)))
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        most = max(most, resident_kib())
+    taken = queue.take(500, 1 << 20)
+    most = max(most, resident_kib())
+    queue.delivered(len(taken))
     size = queue.counts()["spool_bytes"] >> 20
-    print(f"{queue.counts()['queued']:,} records wait in {size} MiB: memory grew by {grown} KiB")
+    print(
+        f"{queue.counts()['queued']:,} records wait in {size} MiB: "
+        f"{before:,} KiB of memory before, {most:,} at most"
+    )
     queue.store.reset()  # as if killed
     again = queue_in(folder)
     begun = time.perf_counter()
@@ -130,7 +144,7 @@ def backlog(folder: str, count: int) -> None:
 
 def kills(rounds: int) -> None:
     """Print how many records that were said to be on disk are missing after kill -9."""
-    child = Path(__file__).resolve().parents[1] / "tests/kits/spool_child.py"
+    child = ROOT / "tests/kits/spool_child.py"
     said = missing = 0
     for number in range(rounds):
         with tempfile.TemporaryDirectory(prefix="logroute-kill-") as folder:
@@ -175,7 +189,8 @@ def main() -> None:
         print(f"| {name:38} | {median:6.2f} | {min(found):4.2f} | {ratio:16.2f} |")
     print()
     with tempfile.TemporaryDirectory(prefix="logroute-bench-") as folder:
-        backlog(folder, options.backlog)
+        code = f"from benchmarks.spool import backlog; backlog({folder!r}, {options.backlog})"
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
     kills(options.kills)
 
 

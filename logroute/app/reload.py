@@ -164,6 +164,8 @@ class Running:
         going = [runtime.workers[n] for n in self.config.handlers if n not in changes.going_on]
         then = _successions(self.config, config, changes, built)
         timeout_s = runtime.shutdown_timeout_s
+        # A child that is forked before all is settled has to know of both.
+        runtime.changing = (*going, *parts.routing.workers.values())
         move.begin()
         try:
             if not runtime.swap(parts, timeout_s):
@@ -171,9 +173,11 @@ class Running:
                 raise TimeoutError(f"{text}; the old config runs on")
         except BaseException:
             if runtime.workers is not parts.routing.workers:
+                runtime.changing = ()
                 move.give_up()
                 raise
         runtime.retired.add(going, then, timeout_s, runtime.after_intake)
+        runtime.changing = ()
         move.finish()
         runtime.publish(changes.removed)
         self.config, self._built = config, built

@@ -85,6 +85,11 @@ class RingWorker(Worker):
 
         self._pass_on = pass_on
 
+    def reset_after_fork(self) -> None:
+        """Start anew in a forked child: what is on its way on, the parent hands on."""
+        super().reset_after_fork()
+        self._outgoing.clear()
+
     def wake(self) -> None:
         """Hand on what is released."""
         if self.queue.waiting:

@@ -62,6 +62,8 @@ class Runtime:
         self.dispatcher = Dispatcher(routing, self.intake, notices, own_threads)
         #: Workers that reloads have replaced.
         self.retired = Retired(notices)
+        #: While a reload changes over: all that it takes away and brings.
+        self.changing: tuple[Worker, ...] = ()
         #: When this began in this process: seconds since the epoch, and monotonic ones.
         self.began = (time.time(), time.monotonic())
         #: What reloads have come to, for the stats.
@@ -435,7 +437,9 @@ class Runtime:
         self.intake.reset()
         self.dispatcher.reset()
         self.retired.forget()
-        for worker in self.workers.values():
+        self.workers = self.dispatcher.routing.workers
+        changing, self.changing = self.changing, ()
+        for worker in dict.fromkeys((*self.workers.values(), *changing)):
             worker.held = None
             worker.reset_after_fork()
         self.internal = self.faults = self.dispatcher.unmatched = self.dispatcher.faults = 0
@@ -577,7 +581,9 @@ def _hold_all() -> None:
     forks.hold(
         worker
         for runtime in list(_alive)
-        for worker in (*runtime.workers.values(), *runtime.retired.draining)
+        for worker in dict.fromkeys(
+            (*runtime.workers.values(), *runtime.changing, *runtime.retired.draining)
+        )
     )
 
 

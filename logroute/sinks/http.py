@@ -7,6 +7,7 @@ would carry records and credentials elsewhere.
 
 import json
 import logging
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -200,6 +201,10 @@ class HttpSink:
         self._authority = rest.partition("/")[0].partition("?")[0]
         #: Where to send, without the path: webhook paths are secrets.
         self._place = f"{spec.url.partition('://')[0]}://{self._authority}"
+        if "uwsgi" in sys.modules:
+            # Without --enable-threads ours may run in earnest only as its worker ends,
+            # and to load OpenSSL there, which has cleaned up by then, crashes.
+            import logroute.sinks.web  # noqa: F401
 
     def open(self) -> None:
         """Make the client; it connects when the first request is sent."""

@@ -4,12 +4,17 @@
 """
 
 import json
+import os
 import subprocess
 import sys
+import threading
 
 import pytest
 import soak_kit
+from reload_kit import BASE, File
 from soak_kit import Reckoning, soak
+
+from logroute.engine.retired import Retired
 
 
 @pytest.mark.parametrize("seed", range(1, 13))
@@ -35,3 +40,34 @@ def test_reckoning_finds_what_is_wrong(tmp_path):
     told = (folder / "main.json").read_text()
     (folder / "main.json").write_text(told.replace('"enqueued": ', '"enqueued": 1', 1))
     assert Reckoning(folder, servers).faults()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_fork_amid_reload_knows_both_configs(tmp_path, monkeypatch):
+    """A child forked as workers change owns no lock of the parent, of old ones either."""
+    file, codes = File(tmp_path), []
+    old = file.configure().workers["out"]
+    add = Retired.add
+
+    def fork_and_add(*args):
+        locked, over = threading.Event(), threading.Event()
+        other = threading.Thread(target=lambda: hold_lock(old.queue._lock, locked, over))
+        other.start()
+        locked.wait(10)
+        pid = os.fork()
+        if not pid:
+            os._exit(0 if old.queue._lock.acquire(blocking=False) else 1)
+        over.set()
+        other.join()
+        codes.append(os.waitpid(pid, 0)[1])
+        add(*args)
+
+    monkeypatch.setattr(Retired, "add", fork_and_add)
+    assert file.reload(BASE.replace("{type: file", "{type: file, mode: '0600'")).changed
+    assert codes == [0]
+
+
+def hold_lock(lock, locked, over):
+    with lock:
+        locked.set()
+        over.wait(10)

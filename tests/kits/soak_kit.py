@@ -205,7 +205,7 @@ class Reckoning:
             self.expect(ledger["enqueued"] == len(wanted), text)
             if name != "ring":
                 self._handler(name, wanted, came)
-        self._handed_on()
+        self._handed_on(came)
         return self.found
 
     def _processes(self):
@@ -240,7 +240,9 @@ class Reckoning:
             marks = came[name] = [mark for line in lines for mark in MARK.findall(line)]
             self.expect(len(marks) == len(lines), f"{name}: lines that are no records of ours")
             twice = [mark for mark, count in Counter(marks).items() if count > 1]
-            self.expect(not twice, f"{name}: {len(twice)} came twice: {twice[:3]}")
+            # Who is cut off while it hands a batch over has it handed over once more.
+            is_well = not twice or name == "spare"
+            self.expect(is_well, f"{name}: {len(twice)} came twice: {twice[:3]}")
             ledger = self.ledgers.get(name, {"delivered": 0, "dropped": {}})
             # What was being written when the time to drain was over counts as dropped.
             cut_off = ledger["dropped"].get("shutdown", 0)
@@ -274,7 +276,7 @@ class Reckoning:
         self.expect(len(kept) >= count, f"hook: {count} dead-lettered, {len(kept)} in the file")
         return kept
 
-    def _handed_on(self):
+    def _handed_on(self, came):
         ledgers = self.ledgers
         for giver, key, taker in (
             ("web", "handed_to_fallback", "spare"),
@@ -282,7 +284,8 @@ class Reckoning:
         ):
             gave, took = ledgers[giver][key], ledgers[taker]["enqueued"]
             text = f"{giver} handed {gave} on, {taker} got {took}"
-            self.expect(gave == took, text)
+            again = len(came[taker]) - len(set(came[taker]))
+            self.expect(gave <= took <= gave + again, text)
 
     def __str__(self):
         """Return the ledgers of all processes together."""

@@ -171,7 +171,9 @@ def run_child(tmp_path, body, **ring):
         f"import logging, os, sys, logroute\nrt = logroute.configure({config(tmp_path, **ring)})\n"
     )
     code += "log = logging.getLogger('app')\n" + textwrap.dedent(body)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    # from 3.12 on Python itself warns of any fork beside a thread
+    command = [sys.executable, "-Wignore::DeprecationWarning", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 

@@ -75,6 +75,34 @@ Gated.gate.set()
     assert [counts["delivered"] for counts in done.ledgers()["gated"]] == [1, 1]
 
 
+def test_child_may_import_what_was_being_imported(tmp_path):
+    """Fault 16: a fork while a worker imports; the child would wait for that import for ever."""
+    (tmp_path / "heavy.py").write_text(
+        "import time, scenario_state\nscenario_state.begun.set()\ntime.sleep(0.3)\n"
+    )
+    (tmp_path / "scenario_state.py").write_text("import threading\nbegun = threading.Event()\n")
+    done = run(
+        tmp_path,
+        FORKS
+        + """
+import scenario_state
+class Importing(Slow):
+    def emit(self, record):
+        import heavy
+        super().emit(record)
+
+configure({"own": {"()": "__main__.Importing"}})
+log.info("parent 0")
+scenario_state.begun.wait()
+def child():
+    log.info("child 1")
+    assert logroute.flush(5)
+reap([fork(child)])
+""",
+    )
+    assert sorted(done.lines()) == ["child 1", "parent 0"]
+
+
 @pytest.mark.parametrize("kind", ["file", "foreign"])
 def test_forks_beside_logging_threads_never_stick(tmp_path, kind):
     """Fault 17: a hundred forks while two threads log; no child is stuck, nothing is lost."""
