@@ -16,11 +16,15 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@ $(VENV)/.demo
 
+$(VENV)/.bench: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	touch $@ $(VENV)/.demo
+
 demo: $(VENV)/.demo  ## records of every level through real servers
 	$(BIN)/logroute demo
 
-test: $(VENV)/.dev  ## the test suite
-	$(BIN)/python -m pytest -n auto --dist loadfile
+test: $(VENV)/.dev  ## the test suite, or the part of it that TESTS names
+	$(BIN)/python -m pytest -n auto --dist loadfile $(TESTS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -40,8 +44,11 @@ wheel: $(VENV)/.dev  ## build the wheel and try it away from the sources
 
 check: lint types test
 
-bench: $(VENV)/.dev
+bench: $(VENV)/.dev $(VENV)/.bench  ## figures beside other loggers into docs/performance.md, then the rest
+	$(BIN)/python -m benchmarks.compare
+	$(BIN)/python -m benchmarks.report
 	$(BIN)/python -m benchmarks.start_up
+	$(BIN)/python -m benchmarks.formatting
 	$(BIN)/python -m benchmarks.stalled_sinks
 	$(BIN)/python -m benchmarks.check_speed
 	$(BIN)/python -m benchmarks.forks

@@ -3,11 +3,11 @@
 20 000 records a second, 20 at each millisecond, while a TCP peer refuses, a TCP
 listener's backlog is full, an HTTP server never answers, and a mail server is dead,
 beside a file; against the same program with a null handler. Each run is a fresh
-process, the two of a round in random order. Every record is looked for in the file,
-and how long after its own time stamp it was there. In the first second, shown apart,
-the queues of the dead destinations fill: each record is formatted for all of them,
-which is more than one interpreter does at this rate. Run it with
-``python -m benchmarks.dead_destinations``.
+process, the two of a round in random order. Every record is looked for in the file by
+a process beside it, and how long after its own time stamp it was there. In the first
+second, shown apart, the queues of the dead destinations fill: each record is formatted
+for all of them, which takes nearly all that one interpreter does at this rate. Run it
+with ``python -m benchmarks.dead_destinations``.
 """
 
 import argparse
@@ -17,12 +17,12 @@ import logging
 import os
 import random
 import re
+import select
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,35 +56,55 @@ routes: [{to: [log-file, refused, blackhole, collector, alerts, ops-mail]}]
 """
 
 
-class Watch(threading.Thread):
-    """Reads a file as it grows; knows how late each line was there."""
+class Watch:
+    """A process that reads a file as it grows; knows how late each line was there.
+
+    It has an interpreter of its own, since the one under test should not pay for it.
+    """
 
     def __init__(self, path: Path) -> None:
         """Watch `path`."""
-        super().__init__()
-        self.numbers: set[int] = set()
-        self.lines = 0
-        self.worst_s = 0.0
-        self.is_over = threading.Event()
-        self._path = path
+        command = [sys.executable, "-m", "benchmarks.dead_destinations", "--watch", str(path)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-    def run(self) -> None:
-        """Look every 20 ms, so a delay seems up to so much longer than it is."""
-        rest = b""
-        with self._path.open("rb") as source:
-            while True:
-                is_last = self.is_over.is_set()
-                data = rest + source.read()
-                now = time.time()
-                whole, _, rest = data.rpartition(b"\n")
-                found = re.findall(rb"^(\d+\.\d+) INFO bench record (\d+) of", whole, re.MULTILINE)
-                if found:
-                    self.worst_s = max(self.worst_s, now - float(found[0][0]))
-                self.lines += len(found)
-                self.numbers.update(int(number) for _, number in found)
-                if is_last:
-                    return
-                time.sleep(0.02)
+    def so_far(self) -> tuple[int, float]:
+        """Return how many different records are there, each once, and the worst delay in s.
+
+        The delay is of those since the last call.
+        """
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(b"\n")
+        self._process.stdin.flush()
+        count, worst_s = json.loads(self._process.stdout.readline())
+        return count, worst_s
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate(timeout=30)
+
+
+def watch(path: Path) -> None:
+    """Look at `path` every 20 ms, so a delay seems up to so much longer than it is."""
+    numbers: set[int] = set()
+    lines, worst_s, rest = 0, 0.0, b""
+    with path.open("rb") as source:
+        is_asked = False
+        while True:
+            data = rest + source.read()
+            now = time.time()
+            whole, _, rest = data.rpartition(b"\n")
+            found = re.findall(rb"^(\d+\.\d+) INFO bench record (\d+) of", whole, re.MULTILINE)
+            if found:
+                worst_s = max(worst_s, now - float(found[0][0]))
+            lines += len(found)
+            numbers.update(int(number) for _, number in found)
+            if is_asked:
+                is_exact = lines == len(numbers) == max(numbers, default=-1) + 1
+                print(json.dumps([lines if is_exact else -1, worst_s]), flush=True)
+                worst_s = 0.0
+            is_asked = bool(select.select([sys.stdin], [], [], 0.02)[0])
+            if is_asked and not os.read(0, 1):
+                return
 
 
 @contextlib.contextmanager
@@ -137,24 +157,22 @@ def measure(config: str, path: Path | None, seconds: float) -> dict[str, float]:
     for _ in range(1000):
         logging.getLogger("warm-up").info("a record")
     runtime.flush(0.5)
-    watch = None if path is None else Watch(path)
-    if watch is not None:
-        watch.start()
+    watched = None if path is None else Watch(path)
+    if watched is not None:
+        watched.so_far()  # it runs
     filling, count = RATE, round(RATE * seconds)
     first, _ = log_steadily(0, filling)  # the queues of the dead destinations fill
-    first_delay_s = 0.0
-    if watch is not None:
-        runtime.settle((runtime.workers["log-file"],), 30)
-        time.sleep(0.1)  # let the watch see it
-        first_delay_s, watch.worst_s = watch.worst_s, 0.0
+    name = "none" if path is None else "log-file"
+    runtime.settle((runtime.workers[name],), 30)
+    first_delay_s = watched.so_far()[1] if watched is not None else 0.0
     costs, rate = log_steadily(filling, count)
-    if watch is not None:
-        runtime.settle((runtime.workers["log-file"],), 30)
-        watch.is_over.set()
-        watch.join()
-        total = filling + count
-        if watch.lines != total or watch.numbers != set(range(total)):
-            raise SystemExit(f"{watch.lines} of {total} lines are in the file")
+    runtime.settle((runtime.workers[name],), 30)
+    delay_s = 0.0
+    if watched is not None:
+        seen, delay_s = watched.so_far()
+        watched.close()
+        if seen != filling + count:
+            raise SystemExit(f"{seen} of {filling + count} records are in the file, each once")
     stats = logroute.stats()
     assert_adds_up(stats)
     for name, counts in stats["handlers"].items():
@@ -168,7 +186,7 @@ def measure(config: str, path: Path | None, seconds: float) -> dict[str, float]:
         "p99.9_us": costs[count - count // 1000] / 1000,
         "max_ms": costs[-1] / 1e6,
         "rate": rate,
-        "file_delay_ms": 0.0 if watch is None else watch.worst_s * 1000,
+        "file_delay_ms": delay_s * 1000,
         "1st_s_p99_us": first[filling - filling // 100] / 1000,
         "1st_s_p99.9_us": first[filling - filling // 1000] / 1000,
         "1st_s_delay_ms": first_delay_s * 1000,
@@ -195,7 +213,11 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--one", choices=["null", "dead"], help=argparse.SUPPRESS)
+    parser.add_argument("--watch", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.watch:
+        watch(options.watch)
+        return 0
     if options.one:
         is_null = options.one == "null"
         seconds = options.seconds

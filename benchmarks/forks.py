@@ -21,15 +21,7 @@ sys.path.insert(0, str(ROOT / "tests/kits"))
 
 FORKS = """
 configure({"out": HANDLER}, shutdown_timeout=30)
-stop, logged = threading.Event(), [0, 0]
-def produce(name):
-    while not stop.is_set():
-        log.info("thread%d %d", name, logged[name])
-        logged[name] += 1
-        time.sleep(0.0005)
-threads = [threading.Thread(target=produce, args=(name,)) for name in (0, 1)]
-for thread in threads:
-    thread.start()
+stop_logging = keep_logging()
 stuck, living = 0, []
 def reap(pid):
     give_up_at = now() + 10
@@ -50,9 +42,7 @@ for n in range(COUNT):
         stuck += sum(map(reap, living))
         living.clear()
 stuck += sum(map(reap, living))
-stop.set()
-for thread in threads:
-    thread.join()
+logged = stop_logging()
 say(json.dumps([stuck, sum(logged) + COUNT]))
 """
 FOREIGN = '{"class": "logging.FileHandler", "filename": os.path.join(FOLDER, "out.log")}'

@@ -11,6 +11,7 @@ import gc
 import logging
 import os
 import resource
+import selectors
 import socket
 import sys
 import tempfile
@@ -20,7 +21,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import logroute
 
@@ -73,41 +74,42 @@ def state() -> State:
 
 @contextmanager
 def sink_server() -> Iterator[int]:
-    """Serve a TCP port that takes everything; yield its number."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-    listener.settimeout(0.2)
-    is_over = threading.Event()
+    """Serve a TCP port that takes everything and closes what is closed; yield its number."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+        is_over = threading.Event()
+        thread = threading.Thread(target=read_all, args=(listener, is_over))
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            is_over.set()
+            thread.join()
 
-    def read_all() -> None:
-        connections: list[socket.socket] = []
+
+def read_all(listener: socket.socket, is_over: threading.Event) -> None:
+    """Accept connections and read them to their ends until `is_over`."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(listener, selectors.EVENT_READ)
         while not is_over.is_set():
-            try:
-                connection = listener.accept()[0]
-            except TimeoutError:
-                continue
-            connection.setblocking(False)
-            connections.append(connection)
-            for each in list(connections):
-                try:
-                    while each.recv(1 << 16):
-                        pass
-                except BlockingIOError:
+            for key, _ in selector.select(0.2):
+                if key.fileobj is listener:
+                    selector.register(listener.accept()[0], selectors.EVENT_READ)
                     continue
-                except OSError:
-                    pass
-                each.close()
-                connections.remove(each)
-        for each in connections:
-            each.close()
+                connection = cast("socket.socket", key.fileobj)
+                if not received(connection):
+                    selector.unregister(connection)
+                    connection.close()
+        for key in list(selector.get_map().values()):
+            if key.fileobj is not listener:
+                cast("socket.socket", key.fileobj).close()
 
-    thread = threading.Thread(target=read_all)
-    thread.start()
+
+def received(connection: socket.socket) -> bytes:
+    """Return what has come, nothing when the connection is over or broken."""
     try:
-        yield listener.getsockname()[1]
-    finally:
-        is_over.set()
-        thread.join()
-        listener.close()
+        return connection.recv(1 << 16)
+    except ConnectionError:
+        return b""
 
 
 def text(folder: str, port: int, turn: int) -> str:
@@ -176,7 +178,7 @@ def settled(
         seen.append(state())
         if goal is not None and seen[-1][:2] == goal[:2]:
             break
-        if goal is None and len({each[:2] for each in seen[-6:]}) == 1 and len(seen) > 6:
+        if goal is None and len({each[:2] for each in seen[-20:]}) == 1 and len(seen) > 20:
             break
     return seen[-1]
 

@@ -17,12 +17,13 @@ from logroute.app.current import (
     shutdown,
     stats,
 )
-from logroute.errors import ConfigError, LogrouteError
+from logroute.errors import AuditError, ConfigError, LogrouteError
 from logroute.records import bind, unbind
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "AuditError",
     "ConfigError",
     "LogrouteError",
     "bind",

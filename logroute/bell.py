@@ -5,9 +5,11 @@ the main thread sets one would wait for itself. Releasing a raw lock cannot
 wait: a second release raises, and that is ignored.
 """
 
+import itertools
+
 from logroute.native import allocate_lock
 
-__all__ = ["ASLEEP", "AWAKE", "LINGERING", "Bell", "Latch"]
+__all__ = ["ASLEEP", "AWAKE", "LINGERING", "Bell", "Countdown", "Latch"]
 
 AWAKE = 0
 #: Sleeps for a moment to let work pile up; only urgent work should ring.
@@ -93,3 +95,27 @@ class Latch:
         if not self.is_open and self._lock.acquire(True, min(max(0.0, timeout_s), _LONGEST_S)):
             self.open()  # the next waiter's turn
         return self.is_open
+
+
+class Countdown:
+    """Releases one waiter when it has ticked often enough.
+
+    It holds no lock: the waiter may be a signal's handler, and what it interrupted
+    may wait for the same threads.
+    """
+
+    __slots__ = ("_done", "_left")
+
+    def __init__(self, count: int) -> None:
+        """Wait for `count` ticks."""
+        self._left = itertools.count(count - 1, -1)
+        self._done = Latch()
+
+    def tick(self) -> None:
+        """Count one; the last one opens."""
+        if next(self._left) == 0:
+            self._done.open()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for the last tick, at most `timeout_s`; return whether it came."""
+        return self._done.wait(timeout_s)

@@ -6,7 +6,8 @@ environment, 7 secrets and TLS, 8 queues and delivery, 9 habits).
 """
 
 import enum
-from typing import Literal, NamedTuple
+
+from logroute.light import Literal, NamedTuple
 
 __all__ = ["NAMES", "Diagnostic", "Edit", "Fix", "Severity", "Span"]
 
@@ -60,6 +61,7 @@ NAMES = {
     "LR316": "script-logger",
     "LR317": "silent-logger",
     "LR318": "always-true-condition",
+    "LR319": "audit-without-proof",
     "LR401": "unknown-field",
     "LR402": "bad-date-format",
     "LR403": "bad-regex",

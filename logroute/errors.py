@@ -3,6 +3,7 @@
 ::
 
     LogrouteError
+    ├── AuditError         a record of a route with `audit: true` was not delivered
     ├── ConfigError        a file or dict cannot be used; carries every diagnostic
     └── DeliveryError      a sink could not deliver (raised by sinks, settled by workers)
         ├── Retryable      the same batch may succeed later
@@ -12,17 +13,47 @@
 A sink may also raise ``OSError``: a worker takes it as `Retryable`.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+
+from logroute.light import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from logroute.diagnostics import Diagnostic
 
-__all__ = ["ConfigError", "DeliveryError", "LogrouteError", "Rejected", "Retryable", "TooLarge"]
+__all__ = [
+    "AuditError",
+    "ConfigError",
+    "DeliveryError",
+    "LogrouteError",
+    "Rejected",
+    "Retryable",
+    "TooLarge",
+]
 
 
 class LogrouteError(Exception):
     """The root of every exception that logroute raises on purpose."""
+
+
+class AuditError(LogrouteError):
+    """A record of a route with ``audit: true`` did not get to all its handlers.
+
+    Raised to the code that logged it, when all of them were tried; its cause is what
+    the first of `failures` ran into.
+
+    Attributes:
+        failures: what went wrong, by the name of the handler.
+    """
+
+    def __init__(self, failures: "Mapping[str, BaseException]", text: str) -> None:
+        """Keep `failures`; `text` says it for people, without a secret."""
+        super().__init__(text)
+        self.failures = dict(failures)
+
+    @property
+    def handlers(self) -> tuple[str, ...]:
+        """The names of the handlers that did not get the record."""
+        return tuple(self.failures)
 
 
 class ConfigError(LogrouteError, ValueError):
@@ -57,7 +88,10 @@ class Retryable(DeliveryError):
 
     Attributes:
         retry_after_s: seconds the destination asked us to wait, or None.
+        reason: under which payloads are counted that are given up because of it.
     """
+
+    reason = "undelivered"
 
     def __init__(
         self, message: str, *, delivered: int = 0, retry_after_s: float | None = None
@@ -84,7 +118,10 @@ class Rejected(DeliveryError):
             None: told by number.
         again: the indices of those that may succeed later.
         retry_after_s: seconds the destination asked us to wait before `again`.
+        reason: under which the refused payloads are counted.
     """
+
+    reason = "rejected"
 
     def __init__(
         self,

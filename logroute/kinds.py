@@ -7,8 +7,8 @@ when a name is not one of ours.
 
 import importlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Generic, TypeVar
 
+from logroute.light import TYPE_CHECKING, Generic, TypeVar
 from logroute.options import Spec, options_of
 
 if TYPE_CHECKING:

@@ -122,7 +122,7 @@ class Levels:
             return bounds
         if text[:1] in _SIGNS and (found := _COMPARISON.fullmatch(text)):
             return _compare(found[1], self.number(found[2]))
-        if found := _DASHED.fullmatch(text):
+        if ("-" in text or "to" in text) and (found := _DASHED.fullmatch(text)):
             ends = [name for name in found.groups() if name.upper() in self._by_name]
             if len(ends) == 2 and text.upper() not in self._by_name:
                 low, high = sorted(ends, key=self.number)

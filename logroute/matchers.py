@@ -9,9 +9,9 @@ import logging
 import operator
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, NamedTuple
 
 from logroute.levels import Levels, LevelSet
+from logroute.light import Annotated, Any, NamedTuple
 from logroute.options import EMPTY, Level, Opt, Spec
 from logroute.records import exception_names, message_of
 from logroute.shapes import Parsed

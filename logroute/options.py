@@ -20,11 +20,11 @@ generated code: 30 generated dataclasses cost a start more than reading the
 config does, and a generated ``repr`` would print secrets.
 """
 
+import sys
 import types
-import typing
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self, dataclass_transform
 
+from logroute.light import Annotated, Any, ClassVar, Self, dataclass_transform
 from logroute.shapes import (
     DURATION,
     LEVEL,
@@ -156,8 +156,8 @@ class Option:
         self.default = getattr(owner, name, None)
         self.shape = parsed or _shape(base, opt)
         # `tls:` with nothing behind it hardly means "no TLS"
-        optional = types.NoneType in typing.get_args(base) and not isinstance(self.shape, Nested)
-        self.nullable = opt.nullable or optional
+        is_optional = types.NoneType in _args_of(base) and not isinstance(self.shape, Nested)
+        self.nullable = opt.nullable or is_optional
 
 
 def _unwrap(annotation: object) -> tuple[object, Opt, Shape | None]:
@@ -173,6 +173,17 @@ def _unwrap(annotation: object) -> tuple[object, Opt, Shape | None]:
     return annotation.__origin__, opt, parsed  # type: ignore[attr-defined]
 
 
+def _form_of(annotation: object) -> str:
+    """Return which form of `typing` an annotation is written with, if any, ours or its own."""
+    return str(getattr(getattr(annotation, "__origin__", annotation), "_name", ""))
+
+
+def _args_of(annotation: object) -> tuple[Any, ...]:
+    """Return what stands in the brackets of an annotation, or the types of a union."""
+    args: tuple[Any, ...] = getattr(annotation, "__args__", ())
+    return args
+
+
 _NOTHING = Opt()
 
 
@@ -180,10 +191,11 @@ def _shape(annotation: object, opt: Opt) -> Shape:
     if hasattr(annotation, "__metadata__"):
         base, inner, parsed = _unwrap(annotation)
         return parsed or _shape(base, inner if inner.doc else opt)
-    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin in (types.UnionType, typing.Union):
+    origin, args = getattr(annotation, "__origin__", None), _args_of(annotation)
+    form = _form_of(annotation)
+    if form == "Union" or types.UnionType in (origin, type(annotation)):
         return _union([arg for arg in args if arg is not types.NoneType], opt)
-    if origin is Literal:
+    if form == "Literal":
         return Choice(args)
     if origin is tuple:
         return Many(_shape(args[0], _NOTHING), opt.single, int(opt.minimum or 0))
@@ -281,10 +293,23 @@ def _fields_of(spec: type[Spec]) -> dict[str, object]:
         fields = {}
         for owner in reversed(spec.__mro__):
             for name, annotation in getattr(owner, "__annotations__", {}).items():
-                if typing.get_origin(annotation) is not ClassVar:
+                if _form_of(annotation) != "ClassVar":
                     fields[name] = annotation
         _FIELDS[spec] = fields
     return fields
+
+
+def _resolved(spec: type[Spec], fields: dict[str, object]) -> dict[str, object]:
+    """Return the fields of a spec that has annotations in quotes: it mentions itself."""
+    scope = vars(sys.modules[spec.__module__])
+    if scope["__name__"].startswith("logroute."):  # a whole annotation in quotes, seldom
+        return {
+            name: eval(known, scope) if isinstance(known, str) else known  # noqa: S307
+            for name, known in fields.items()
+        }
+    import typing  # noqa: TID251  (other packages may quote as they like)
+
+    return typing.get_type_hints(spec, include_extras=True)
 
 
 def options_of(spec: type[Spec]) -> dict[str, Option]:
@@ -297,8 +322,8 @@ def options_of(spec: type[Spec]) -> dict[str, Option]:
     if table is None:
         table = {}
         fields = _fields_of(spec)
-        if any(isinstance(known, str) for known in fields.values()):  # it mentions itself
-            fields = typing.get_type_hints(spec, include_extras=True)
+        if any(isinstance(known, str) for known in fields.values()):
+            fields = _resolved(spec, fields)
         for name, annotation in fields.items():
             if _unwrap(annotation)[1].doc:
                 option = Option(name, annotation, spec)

@@ -5,7 +5,8 @@ an error path or a rare spelling.
 """
 
 import re
-from typing import Any, cast
+
+from logroute.light import Any, cast
 
 __all__ = ["lazy_pattern"]
 

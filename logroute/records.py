@@ -4,35 +4,64 @@
 """
 
 import contextvars
-import datetime as dt
 import functools
 import logging
+import os
+import sys
+import time
 import traceback
 from collections.abc import Iterator, Mapping
-from typing import Any
+
+from logroute.light import Any
+
+try:
+    # a start has no use for what `datetime` puts around it
+    import _datetime as dt  # type: ignore[import-not-found]
+except ImportError:
+    import datetime as dt
 
 __all__ = [
+    "EXTRAS",
+    "FROZEN",
+    "HAS_NANOSECONDS",
+    "LITTLE",
+    "STAMPS_PER_S",
+    "STANDARD",
     "bind",
     "blank_record",
     "bound",
+    "bound_or_none",
     "copy_of",
     "exception_names",
     "exception_text",
     "extras",
     "freeze",
+    "freeze_extras",
+    "lacks_of",
     "level_of",
     "message_of",
+    "own_record",
     "pack",
     "plain_copy",
+    "stamp",
     "unbind",
     "unpack",
+    "whole_record",
 ]
 
 #: The attributes that stdlib itself gives a record (3.11 to 3.14).
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
-# Values that nobody can change after the call, so that formatting may wait.
-_FROZEN = frozenset(
+#: What is known of each record in any case.
+LITTLE = frozenset(
+    {"name", "msg", "args", "message", "asctime", "levelname", "levelno", "created", "msecs"}
+)
+
+#: Stands, among the attributes that somebody reads, for all that stdlib does not give.
+EXTRAS = frozenset({"*"})
+
+#: Values that nobody can change after the call, so that formatting may wait.
+FROZEN = frozenset(
     {str, int, float, bool, bytes, complex, type(None)}
     | {dt.datetime, dt.date, dt.time, dt.timedelta}
 )
@@ -53,9 +82,23 @@ def unbind(token: contextvars.Token[Mapping[str, Any]]) -> None:
     _bound.reset(token)
 
 
+#: The fields bound in this context, or the default that is given.
+bound_or_none = _bound.get
+
+
 def bound() -> Mapping[str, Any]:
     """Return the fields bound in this context."""
     return _bound.get({})
+
+
+#: Since 3.13 records are made of nanoseconds, before of seconds.
+HAS_NANOSECONDS = sys.version_info >= (3, 13)
+STAMPS_PER_S = 1_000_000_000 if HAS_NANOSECONDS else 1
+
+
+def stamp() -> float:
+    """Return the time of now, as `LogRecord` takes it: in ns, or in s before 3.13."""
+    return time.time_ns() if HAS_NANOSECONDS else time.time()
 
 
 _Record = logging.LogRecord
@@ -84,7 +127,7 @@ def freeze(record: logging.LogRecord) -> logging.LogRecord:
         frozen = _rendered(frozen, message_of(record))
         values = frozen.__dict__
     if len(values) > _PLAIN_SIZE:
-        _freeze_extras(values)
+        freeze_extras(values)
     return frozen
 
 
@@ -157,10 +200,46 @@ def blank_record() -> logging.LogRecord:
     return record
 
 
+def own_record(
+    name: str, levelno: int, text: str, place: tuple[str, str], fields: Mapping[str, Any]
+) -> logging.LogRecord:
+    """Return a record of our own making, of now.
+
+    Args:
+        name: its logger, which names the thread too.
+        levelno: its level.
+        text: its message, finished.
+        place: path of the module and name of the function that make it.
+        fields: further attributes, as `extra` gives.
+    """
+    path, function = place
+    record = blank_record()
+    now, blank = time.time(), record.created
+    filename = os.path.basename(path)
+    record.__dict__.update(fields)
+    record.__dict__.update(
+        name=name,
+        msg=text,
+        levelno=levelno,
+        levelname=logging.getLevelName(levelno),
+        pathname=path,
+        filename=filename,
+        module=os.path.splitext(filename)[0],
+        funcName=function,
+        created=now,
+        msecs=now % 1 * 1000,
+        relativeCreated=record.relativeCreated + (now - blank) * 1000,
+        threadName=name,
+        process=os.getpid(),
+    )
+    return record
+
+
 _MUTABLE = (list, dict, set, bytearray, tuple)
 
 
-def _freeze_extras(values: dict[str, Any]) -> None:
+def freeze_extras(values: dict[str, Any]) -> None:
+    """Put copies in the place of values, of fields that are not stdlib's, that may change."""
     for name, value in list(values.items()):
         if isinstance(value, _MUTABLE) and name not in STANDARD:
             values[name] = _snapshot(value, 6, {})
@@ -198,10 +277,10 @@ def _snapshot(value: Any, depth: int, done: dict[int, Any]) -> Any:
 
 def _is_frozen(args: Any) -> bool:
     if type(args) is tuple:
-        return all(type(arg) in _FROZEN for arg in args)
+        return all(type(arg) in FROZEN for arg in args)
     if type(args) is dict:
         return False
-    return type(args) in _FROZEN
+    return type(args) in FROZEN
 
 
 def message_of(record: logging.LogRecord) -> str:
@@ -231,6 +310,29 @@ def plain_copy(record: logging.LogRecord, fault: BaseException) -> logging.LogRe
             plain.__dict__[name] = record.__dict__.get(name)
     plain.__dict__.update(msg=text, args=None)
     return plain
+
+
+#: What routing needs, and what stands for it in records made by hand that lack it.
+_NEEDED = {"name": "root", "levelno": logging.NOTSET, "msg": "", "args": None}
+
+
+def lacks_of(record: logging.LogRecord) -> list[str]:
+    """Return the attributes that a record made by hand must have, and has not."""
+    return [name for name in _NEEDED if not hasattr(record, name)]
+
+
+def whole_record(record: logging.LogRecord) -> logging.LogRecord:
+    """Return a plain copy of `record` that has all that routing needs."""
+    cls: Any = type(record)
+    whole = _new_record(_Record)
+    whole.__dict__.update(record.__dict__)
+    for name in (*_NEEDED, *_slots(cls)):
+        if hasattr(record, name):
+            whole.__dict__[name] = getattr(record, name)
+    if "msg" not in whole.__dict__:
+        whole.__dict__.update(msg=message_of(record), args=None)
+    whole.__dict__.update({**_NEEDED, **whole.__dict__})
+    return whole
 
 
 def level_of(record: logging.LogRecord) -> int:

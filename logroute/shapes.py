@@ -5,8 +5,8 @@ Specs seldom name a shape: `logroute.options` derives them from annotations.
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, ClassVar
 
+from logroute.light import TYPE_CHECKING, ClassVar
 from logroute.units import DURATION_PATTERN, SIZE_PATTERN, parse_duration, parse_size
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
 
+from logroute.light import Annotated, Any, Literal
 from logroute.options import Opt, Size, Spec
 from logroute.records import exception_text, extras, message_of
 
@@ -163,7 +163,7 @@ class Composer:
         self._sd_id = b"" if options.sd_id == "-" else options.sd_id.encode()
         self._bom = _BOM if options.bom else b""
         self._limit = max(LEAST_LIMIT, options.max_message or _NO_LIMIT)
-        self._clock: tuple[int, str] = (-1, "")
+        self._clock: tuple[int | None, str] = (None, "")
         self._make = self._old if is_old else self._new
         old_host = options.hostname or _without_domain(self._host)
         old_host = _clean(_NOT_PRINTABLE, old_host, 255)

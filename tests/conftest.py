@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 
+import cli_kit
 import hypothesis
 import pytest
 
@@ -21,7 +22,14 @@ def _threads() -> int:
 
 
 def _descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(os.listdir("/proc/self/fd")) - cli_kit.kept_descriptors()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def warm_process() -> Iterator[None]:
+    """End the process that calls of the command are forked from."""
+    yield
+    cli_kit.end_warm_process()
 
 
 @pytest.fixture(autouse=True)

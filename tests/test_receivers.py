@@ -1,14 +1,19 @@
 """The loopback receivers: they keep what comes, and leave nothing behind."""
 
 import builtins
+import contextlib
+import gc
 import http.client
 import logging
 import smtplib
 import socket
+import ssl
 import struct
 import threading
+import warnings
 
 import pytest
+import trustme
 
 from logroute.receivers import HttpReceiver, SmtpReceiver, TcpReceiver, UdpReceiver
 
@@ -48,6 +53,24 @@ def test_open_connections_do_not_hold_up_stop():
     for client in clients:
         assert client.recv(1) == b""
         client.close()
+
+
+@pytest.mark.parametrize("kind", [HttpReceiver, TcpReceiver])
+def test_connection_that_meets_the_stop_ends_in_silence(kind, capfd):
+    """Accepted in the moment of the stop, it is closed, and nothing is printed or a fault."""
+    receiver = kind()
+    note = receiver._note_connection
+
+    def meet():
+        receiver._stopping.set()
+        note()
+
+    receiver._note_connection = meet
+    receiver.start()
+    with socket.create_connection(("127.0.0.1", receiver.port)) as client:
+        assert client.recv(1) == b""
+    receiver.stop()
+    assert receiver.faults == [] and capfd.readouterr().err == ""
 
 
 def test_port_can_be_taken_again():
@@ -118,6 +141,42 @@ def test_open_mail_session_does_not_hold_up_stop():
     with pytest.raises((smtplib.SMTPServerDisconnected, OSError)):
         client.noop()
     client.close()
+
+
+def test_stop_ends_who_was_accepted_just_now():
+    """A connection that has no session yet when the receiver stops is closed, not leaked."""
+    receiver = SmtpReceiver()
+    receiver.start()
+    gate = threading.Event()
+    receiver._loop.call_soon_threadsafe(gate.wait)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with socket.create_connection(("127.0.0.1", receiver.port)) as client:
+            receiver._loop.call_soon_threadsafe(receiver._over.set)  # as `stop` does
+            gate.set()
+            receiver.stop()
+            client.settimeout(5)
+            with contextlib.suppress(ConnectionResetError):
+                assert client.recv(1000) == b""
+            gc.collect()
+    assert [str(item.message) for item in told] == []
+
+
+def test_stop_ends_who_does_not_end_encryption(tmp_path):
+    """A client that has quit over TLS, and keeps the connection without a word, is cut off."""
+    authority = trustme.CA()
+    server, trusted = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), tmp_path / "ca.pem"
+    authority.issue_cert("localhost").configure_cert(server)
+    authority.cert_pem.write_to_path(trusted)
+    context = ssl.create_default_context(cafile=trusted)
+    with SmtpReceiver(tls=server) as receiver:
+        plain = socket.create_connection(("127.0.0.1", receiver.port), timeout=5)
+        encrypted = context.wrap_socket(plain.dup(), server_hostname="localhost")
+        encrypted.sendall(b"QUIT\r\n")
+        while encrypted.recv(1000):  # until the server has said that it will say no more
+            pass
+    with plain, encrypted, contextlib.suppress(ConnectionResetError):
+        assert plain.recv(1000) == b""
 
 
 def test_slow_mail_does_not_hold_up_stop():

@@ -8,7 +8,6 @@ import contextlib
 import functools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from logroute.app.formats import default_formatter, known_formatter
 from logroute.config.flow import route_table
@@ -24,8 +23,9 @@ from logroute.engine.runtime import Runtime
 from logroute.engine.worker import Worker
 from logroute.errors import ConfigError
 from logroute.levels import Levels
+from logroute.light import TYPE_CHECKING, Any, NamedTuple
 from logroute.records import copy_of
-from logroute.sinks import Encoder, Format, Sink, SinkSpec
+from logroute.sinks import Encoder, Format, Sink, SinkSpec, straight_of
 
 if TYPE_CHECKING:
     from logroute.app.foreign import ForeignParts
@@ -187,6 +187,7 @@ class _Builder:
             worker.feeds_others = True
             self._add(name, worker)
         self._link_fallbacks()
+        self._give_routes_their_filters()
         if self._former is None:
             self.runtime.install(self.parts)
 
@@ -200,14 +201,18 @@ class _Builder:
             if fallback is not None and not self._goes_on(name):
                 workers = self.parts.routing.workers
                 with self._place("handlers", name):
-                    workers[name].fall_back_to(
-                        workers[fallback], self.runtime.dispatcher.within.pass_on
-                    )
+                    workers[name].fall_back_to(workers[fallback], self.runtime.dispatcher.handover)
             sink: Any = spec.sink
             if getattr(sink, "is_ring", False) and not self._goes_on(name):
                 ring: Any = self.parts.routing.workers[name]
                 with self._place("handlers", name):
                     ring.link(self.parts.routing.workers[sink.target], self.runtime)
+
+    def _give_routes_their_filters(self) -> None:
+        routing = self.parts.routing
+        for name in {name for route in self.config.routes or () for name in route.filters}:
+            is_ours = _is_ours(self.config.filters[name])
+            (routing.filters if is_ours else routing.gates)[name] = self.filters[name]
 
     def _lasting(self, name: str, face: logging.Handler) -> logging.Handler:
         """Return the face that stands for a handler from now on: a known one stays."""
@@ -303,7 +308,7 @@ class _Builder:
         sink_spec = spec.sink
         format, encodes_late = self._format(spec.formatter, sink_spec.default_formatter)
         network = spec if isinstance(spec, NetworkHandlerSpec) else None
-        return self._assemble(
+        worker = self._assemble(
             name,
             spec,
             sink_spec.sink,
@@ -316,7 +321,13 @@ class _Builder:
             dead_letter=None if network is None else network.dead_letter,
             is_digest=sink_spec.is_digest,
             **self._ring_options(sink_spec),
+            **_spool_options(network),
         )
+        if len(worker.chain) == 1:  # a spool keeps more
+            worker.reads = sink_spec.reads(format)
+            if not encodes_late:
+                worker.make_straight = functools.partial(straight_of, format, sink_spec.frame())
+        return worker
 
     def _ring_options(self, sink: Any) -> dict[str, Any]:
         """Return who makes worker and queue of a handler that keeps its records."""
@@ -355,7 +366,8 @@ class _Builder:
         **more: Any,
     ) -> Worker:
         queue = QueueSpec.joined(self.config.queue, spec.queue)
-        overflow = queue.overflow or ("shed" if is_networked else "block")
+        is_local = not is_networked or getattr(spec, "spool", None) is not None  # first, that is
+        overflow = queue.overflow or ("block" if is_local else "shed")
         ours = [
             (filter_name, self.filters[filter_name])
             for filter_name in spec.filters
@@ -381,6 +393,15 @@ class _Builder:
             formatter, encodes_late = self._formats[name]
             return formatter.format, encodes_late
         return default_formatter(default).format, False
+
+
+def _spool_options(spec: NetworkHandlerSpec | None) -> dict[str, Any]:
+    """Return who makes worker and queue of a handler with a spool."""
+    if spec is None or spec.spool is None:
+        return {}
+    from logroute.engine.spooled import SpooledWorker, make_queue  # few configs need it
+
+    return {"make": functools.partial(SpooledWorker, spool=spec.spool), "make_queue": make_queue}
 
 
 def _is_ours(spec: object) -> bool:

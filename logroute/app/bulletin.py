@@ -5,17 +5,16 @@ handler wants them, or can take them now, they are not made.
 """
 
 import logging
-import os
 import time
 from collections.abc import Mapping
-from typing import Any
 
 from logroute.engine.handler import accept
 from logroute.engine.intake import Decision
 from logroute.engine.runtime import Runtime
 from logroute.engine.stats import LEDGER, totals
 from logroute.engine.worker import Worker
-from logroute.records import blank_record
+from logroute.light import Any
+from logroute.records import own_record
 
 __all__ = ["LOGGER", "Reporter", "send"]
 
@@ -31,7 +30,7 @@ def send(runtime: Runtime, name: str, levelno: int, text: str, **fields: Any) ->
     """
     if runtime.is_shut_down or _is_silenced(name, levelno):
         return False
-    record = _record(name, levelno, text, fields)
+    record = own_record(name, levelno, text, (__file__, "send"), fields)
     routing = runtime.dispatcher.routing
     for key, value in routing.context.items():
         record.__dict__.setdefault(key, value)
@@ -40,7 +39,8 @@ def send(runtime: Runtime, name: str, levelno: int, text: str, **fields: Any) ->
     takers = routing.named(plan.leftover if names is None else names)
     takers = tuple(worker for worker in takers if _has_room(worker, levelno))
     if takers:
-        accept(runtime, record, Decision(takers, takers, routing=routing))
+        asked = plan if plan.has_filters and names is not None else None
+        accept(runtime, record, Decision(takers, takers, asked, routing=routing))
     return bool(takers)
 
 
@@ -62,28 +62,6 @@ def _is_silenced(name: str, levelno: int) -> bool:
 
 def _has_room(worker: Worker, levelno: int) -> bool:
     return not worker.queue.is_full(0) and worker.queue.fault_now(levelno) is None
-
-
-def _record(name: str, levelno: int, text: str, fields: Mapping[str, Any]) -> logging.LogRecord:
-    record = blank_record()
-    now, blank = time.time(), record.created
-    record.__dict__.update(fields)
-    record.__dict__.update(
-        name=name,
-        msg=text,
-        levelno=levelno,
-        levelname=logging.getLevelName(levelno),
-        pathname=__file__,
-        filename="bulletin.py",
-        module="bulletin",
-        funcName="send",
-        created=now,
-        msecs=now % 1 * 1000,
-        relativeCreated=record.relativeCreated + (now - blank) * 1000,
-        threadName=name,
-        process=os.getpid(),
-    )
-    return record
 
 
 class Reporter:

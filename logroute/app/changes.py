@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
 
 from logroute.config.model import Config, Foreign, HandlerSpec, NetworkHandlerSpec
 from logroute.delivery.specs import QueueSpec
+from logroute.light import Any, NamedTuple
 from logroute.options import options_of
 
 __all__ = ["Changes", "compare", "resources_of"]
@@ -130,16 +130,20 @@ def resources_of(spec: HandlerSpec) -> frozenset[tuple[Any, ...]]:
     found: set[tuple[Any, ...]] = set()
     for key in ("path", "filename"):
         if isinstance(path := values.get(key), str):
-            found.add(("file", os.path.abspath(os.path.expanduser(path))))
+            found.add(("file", _absolute(path)))
     place = [(key, repr(values[key])) for key in _RESOURCES[2:] if values.get(key) is not None]
     if place:
         found.add(("place", *place))
     if isinstance(spec, NetworkHandlerSpec):
         if spec.spool is not None:
-            found.add(("spool", os.path.abspath(spec.spool.path)))
+            found.add(("spool", _absolute(spec.spool.path)))
         if spec.dead_letter is not None:
-            found.add(("file", os.path.abspath(spec.dead_letter.path)))
+            found.add(("file", _absolute(spec.dead_letter.path)))
     return frozenset(found)
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def _values(spec: Any) -> Mapping[str, Any]:

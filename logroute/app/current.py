@@ -6,10 +6,10 @@ Everything heavy is imported by the function that needs it.
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 from logroute.collector import paused_collector
 from logroute.errors import ConfigError
+from logroute.light import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from logroute.app.reload import Running

@@ -6,7 +6,6 @@ themselves. Runs in whatever thread asks.
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
 
 from logroute.app.explain import Explainer
 from logroute.app.explanation import Explanation
@@ -16,6 +15,7 @@ from logroute.config.model import OutputSpec, TestSpec
 from logroute.config.nodes import Node
 from logroute.diagnostics import Span
 from logroute.errors import ConfigError
+from logroute.light import Any, NamedTuple
 from logroute.records import copy_of
 
 __all__ = ["Example", "Failure", "Verdict", "describe", "run"]

@@ -5,8 +5,7 @@ that is asked for. Runs in whatever thread asks.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from logroute.app.explanation import Arrival, Explanation, Step
 from logroute.app.outputs import output_of
@@ -17,13 +16,14 @@ from logroute.config.model import Foreign, RecordSpec
 from logroute.diagnostics import Span
 from logroute.errors import ConfigError
 from logroute.levels import Levels
+from logroute.light import TYPE_CHECKING, Any
 from logroute.records import copy_of
-from logroute.routing import Outcome, Plan, Route
+from logroute.routing import Outcome, Passage, Plan, Route, Share
 
 if TYPE_CHECKING:
     from logroute.app.foreign import ForeignParts
 
-__all__ = ["Explainer", "Gates"]
+__all__ = ["Explainer", "Gates", "Passages"]
 
 
 #: Which of others' filters keeps a record from a handler, and what is not known.
@@ -77,10 +77,12 @@ class Explainer:
         plan = self.table.plan(told.record.name, told.record.levelno)
         told.record, gates = self.run_gates(plan, told.record)
         self.add_context(told.record)
-        outcomes = list(self.table.explain(told.record))
+        passages = Passages(self)
+        shares = plan.deal(told.record, passages)
+        outcomes = list(self.table.explain(told.record, passages.dropped_by))
         told.steps = self._steps(outcomes, told.record.levelno)
         self._explain_propagation(told)
-        self._explain_arrivals(told, plan, gates)
+        self._explain_arrivals(told, plan, shares, passages, gates)
         return told
 
     def output(self, handler: str, record: logging.LogRecord) -> str:
@@ -129,6 +131,7 @@ class Explainer:
             if number is None:
                 place = self._attachment_place(route)
             repeated = [name for name in dict.fromkeys(route.to) if name not in outcome.handlers]
+            is_kept = outcome.dropped_by is not None
             steps.append(
                 Step(
                     label=route.label,
@@ -137,7 +140,10 @@ class Explainer:
                     failed=outcome.failed,
                     stopped_by=outcome.stopped_by,
                     conditions=tuple(c.label for c in route.matcher.conditions),
-                    handlers=outcome.handlers,
+                    handlers=() if is_kept else outcome.handlers,
+                    withheld=outcome.handlers if is_kept else (),
+                    dropped_by=outcome.dropped_by,
+                    audit=route.audit,
                     repeated=tuple(repeated) if outcome.matched else (),
                     is_last=outcome.matched and route.ends(levelno),
                     number=number,
@@ -162,17 +168,33 @@ class Explainer:
                 return
             name = name.rpartition(".")[0]
 
-    def _explain_arrivals(self, told: Explanation, plan: Plan, gates: Gates) -> None:
+    def _explain_arrivals(
+        self,
+        told: Explanation,
+        plan: Plan,
+        shares: Mapping[str, Share] | None,
+        passages: "Passages",
+        gates: Gates,
+    ) -> None:
         record = told.record
-        picked = plan.pick(record)
-        told.is_unmatched = picked is None
-        reached = plan.leftover if picked is None else picked
-        chosen = dict.fromkeys(name for step in told.steps for name in step.handlers)
-        if picked is None and told.stops_at is None:
-            chosen = dict.fromkeys(self.table.leftover)
-        told.arrivals = tuple(
-            self._arrive(name, record, gates.get(name), name in reached) for name in chosen
-        )
+        told.is_unmatched = shares is None
+        reached: Mapping[str, Share | None] = shares or {}
+        chosen = dict.fromkeys(n for step in told.steps for n in (*step.handlers, *step.withheld))
+        if shares is None:
+            reached = dict.fromkeys(plan.leftover)
+            if told.stops_at is None:
+                chosen = dict.fromkeys(self.table.leftover)
+        arrivals = []
+        for name in chosen:
+            share = reached.get(name)
+            passage = Passage(record) if share is None else share.passage
+            arrival = self._arrive(name, passage, gates.get(name), name in reached)
+            if share is not None:
+                doubts = passages.doubts.get(id(share.route), ())
+                label = share.route.label if arrival.filter and passage.record is None else None
+                arrival = arrival._replace(doubts=doubts + arrival.doubts, route=label)
+            arrivals.append(arrival)
+        told.arrivals = tuple(arrivals)
         if told.is_made and told.dropped_by is None:
             told.reaches = tuple(a.handler for a in told.arrivals if a.record is not None)
             is_quiet = self.config.unmatched is not None and told.stops_at is None
@@ -180,18 +202,25 @@ class Explainer:
                 told.is_unmatched and not is_quiet and record.levelno >= logging.WARNING
             )
 
-    def _arrive(
-        self, name: str, record: logging.LogRecord, gate: Gate | None, is_reached: bool
-    ) -> Arrival:
+    def _arrive(self, name: str, passage: Passage, gate: Gate | None, is_reached: bool) -> Arrival:
         place = self.place_of(("handlers", name), key=True)
         if not is_reached:
             level = self.levels.name(self.table.handler_levels[name])
             return Arrival(name, place, None, level=level)
         stopped_by, doubts = gate or (None, ())
-        if stopped_by is not None:
-            return Arrival(name, place, None, None, stopped_by, doubts)
-        passed, dropped_by, more = self.run_filters(self.own_filters_of(name), record)
+        if stopped_by is not None or passage.record is None:
+            return Arrival(name, place, None, None, stopped_by or passage.dropped_by, doubts)
+        passed, dropped_by, more = self.run_filters(self.own_filters_of(name), passage.record)
         return Arrival(name, place, passed, None, dropped_by, doubts + more)
+
+    def run_route_filters(
+        self, route: Route, record: logging.LogRecord
+    ) -> tuple[logging.LogRecord | None, str | None, tuple[str, ...]]:
+        """Run a route's filters as the live process does: others' first, on a copy."""
+        others = [name for name in route.filters if self._is_foreign(name)]
+        ours = [name for name in route.filters if not self._is_foreign(name)]
+        given = copy_of(record) if others else record
+        return self.run_filters([*others, *ours], given, of=route.label)
 
     def filters_of(self, handler: str) -> tuple[str, ...]:
         """Return a handler's filters in the order they run: others' in the caller, then ours."""
@@ -232,27 +261,31 @@ class Explainer:
     # -- filters
 
     def run_filters(
-        self, names: Sequence[str], record: logging.LogRecord
+        self, names: Sequence[str], record: logging.LogRecord, of: str | None = None
     ) -> tuple[logging.LogRecord | None, str | None, tuple[str, ...]]:
-        """Return the record behind the filters, or who dropped it, and what is not known."""
+        """Return the record behind the filters, or who dropped it, and what is not known.
+
+        `of` is the route that has the filters, if one has.
+        """
         doubts: list[str] = []
         for name in names:
+            its = f"its filter `{name}`" if of is None else f"filter `{name}` of {of}"
             if name not in self.live:
                 self.live[name] = self._live_filter(name)
             filter = self.live[name]
             if filter is None:
-                doubts.append(f"its filter `{name}` names code that is not imported")
+                doubts.append(f"{its} names code that is not imported")
                 continue
             chance = self._chance(name, record)
             if chance is not None:
-                doubts.append(f"its filter `{name}` lets {chance:.0%} of such records pass")
+                doubts.append(f"{its} lets {chance:.0%} of such records pass")
                 continue
             try:
                 passed = filter(record)
             except Exception as fault:  # as in the live process: others' let pass, ours drop
                 if not isinstance(self.config.filters.get(name), Foreign):
                     return None, name, tuple(doubts)
-                doubts.append(f"its filter `{name}` raises {type(fault).__name__}: {fault}")
+                doubts.append(f"{its} raises {type(fault).__name__}: {fault}")
                 continue
             if not passed:
                 return None, name, tuple(doubts)
@@ -293,6 +326,31 @@ class Explainer:
         spec = self.config.formatters[name]
         assert isinstance(spec, Foreign)
         return self._foreign.formatter(name, spec.entry)
+
+
+class Passages:
+    """What the filters of the routes make of one record; each route is asked once.
+
+    Attributes:
+        doubts: what is not known of a route's filters, by the route's id.
+    """
+
+    def __init__(self, explainer: Explainer) -> None:
+        """Run the filters of `explainer`."""
+        self._explainer = explainer
+        self._dropped_by: dict[int, str | None] = {}
+        self.doubts: dict[int, tuple[str, ...]] = {}
+
+    def __call__(self, route: Route, record: logging.LogRecord) -> Passage:
+        """Take `record` through the filters of `route`."""
+        passed, dropped_by, doubts = self._explainer.run_route_filters(route, record)
+        self._dropped_by[id(route)] = dropped_by
+        self.doubts[id(route)] = doubts
+        return Passage(passed, dropped_by)
+
+    def dropped_by(self, route: Route) -> str | None:
+        """Return the filter of `route` that drops the record, if one does."""
+        return self._dropped_by.get(id(route))
 
 
 def _route_places(explainer: Explainer) -> dict[int, tuple[int, Span | None]]:

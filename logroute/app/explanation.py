@@ -5,9 +5,9 @@ For the command, for tests and for pytest. Pure; runs in whatever thread asks.
 
 import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
 
 from logroute.diagnostics import Span
+from logroute.light import TYPE_CHECKING, NamedTuple
 from logroute.records import message_of
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ class Step(NamedTuple):
         stopped_by: the earlier route that was the last one, so that it was not tried.
         conditions: all its conditions, in words.
         handlers: those it added.
+        withheld: those that would have got it, but for `dropped_by`.
+        dropped_by: the filter of the route that dropped it.
+        audit: whether those that get it get it in the caller's thread.
         repeated: those of its handlers that an earlier route has given the record to.
         is_last: whether it ended the walk.
         number: which of the routes it is, from 0; None: the handlers of a logger.
@@ -41,6 +44,9 @@ class Step(NamedTuple):
     stopped_by: str | None
     conditions: tuple[str, ...]
     handlers: tuple[str, ...]
+    withheld: tuple[str, ...]
+    dropped_by: str | None
+    audit: bool
     repeated: tuple[str, ...]
     is_last: bool
     number: int | None
@@ -56,6 +62,7 @@ class Arrival(NamedTuple):
         level: the handler's own level, where that kept it out.
         filter: the filter that dropped it.
         doubts: what only the live process can tell: foreign filters, chance.
+        route: the label of the route whose filter that is; None: it is the handler's.
     """
 
     handler: str
@@ -64,6 +71,7 @@ class Arrival(NamedTuple):
     level: str | None = None
     filter: str | None = None
     doubts: tuple[str, ...] = ()
+    route: str | None = None
 
 
 class Explanation:
@@ -202,7 +210,10 @@ def _step(step: Step, width: int) -> str:
     if step.repeated:
         verb = "has" if len(step.repeated) == 1 else "have"
         to += f" ({', '.join(step.repeated)} {verb} it already)"
-    end = ", final" if step.is_last else ""
+    if step.dropped_by is not None:
+        to = f"nothing: its filter `{step.dropped_by}` drops it"
+    end = ", audited" if step.audit and step.dropped_by is None else ""
+    end += ", final" if step.is_last else ""
     return f"  + {head}  {'; '.join(step.conditions) or 'every record'}  -> {to}{end}"
 
 
@@ -211,6 +222,9 @@ def _arrivals(told: Explanation) -> Iterator[str]:
         name = arrival.handler
         if arrival.level is not None:
             yield f"not reached: {name}, whose own level is {arrival.level}"
+        elif arrival.route is not None:
+            of = f"filter `{arrival.filter}` of {arrival.route}"
+            yield f"not reached: {name}, since {of} drops it"
         elif arrival.filter is not None:
             yield f"not reached: {name}, whose filter `{arrival.filter}` drops it"
         for doubt in arrival.doubts:

@@ -7,12 +7,13 @@
 import fnmatch
 import logging
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from logroute.config.nodes import Node
 from logroute.diagnostics import Diagnostic, Span, error
 from logroute.errors import ConfigError
+from logroute.light import Any
 
 __all__ = ["ForeignParts"]
 
@@ -27,15 +28,23 @@ class ForeignParts:
             node: the whole document, expanded.
             imports: ``any``, or glob patterns of dotted names that may be imported.
         """
-        from logging.config import DictConfigurator
-
         document = node.data(legacy=True)
         document = document if isinstance(document, dict) else {}
         document = {key: value for key, value in document.items() if value is not None}
         self._node = node
         self._imports = imports
-        self._configurator: Any = DictConfigurator(document)
-        self._config: Any = self._configurator.config
+        self._made: Any = None
+        self._config: Any = document
+
+    @property
+    def _configurator(self) -> Any:
+        """Stdlib's configurator, imported with sockets and all when a part needs it."""
+        if self._made is None:
+            from logging.config import DictConfigurator
+
+            self._made = DictConfigurator(self._config)
+            self._config = self._made.config
+        return self._made
 
     def share(self, family: str, name: str, part: object) -> None:
         """Let later parts find `part` by the name that the file gives it."""
@@ -75,8 +84,33 @@ class ForeignParts:
         plain = {key: value for key, value in entry.items() if key not in ("level", "filters")}
         if _has_listener(plain):
             return self._listener(name, plain)
-        built: logging.Handler = self._build("handlers", name, plain)
+        built: logging.Handler = self._plainly(name, plain) or self._build("handlers", name, plain)
         _disown(built)
+        return built
+
+    def _plainly(self, name: str, entry: Mapping[str, Any]) -> logging.Handler | None:
+        """Make a handler that stdlib's configurator has no word to say about.
+
+        None: that one is to make it, and to tell what is wrong with it.
+        """
+        named = entry.get("class")
+        if not isinstance(named, str) or named not in _PLAIN_KINDS:
+            return None
+        arguments = {k: v for k, v in entry.items() if k not in ("class", "formatter")}
+        if not all(map(_is_plain, arguments, arguments.values())):
+            return None
+        self._refuse_imports("handlers", name, entry)
+        if "stream" in arguments:
+            arguments["stream"] = getattr(sys, _STREAMS[arguments["stream"]])
+        try:
+            formatter = entry.get("formatter")
+            format_with = self._config["formatters"][formatter] if formatter else None
+            built: logging.Handler = getattr(logging, named.partition(".")[2])(**arguments)
+        except Exception:
+            return None
+        if format_with is not None:
+            built.setFormatter(format_with)
+        self.share("handlers", name, built)
         return built
 
     def _listener(self, name: str, entry: Mapping[str, Any]) -> "Listener":
@@ -161,6 +195,19 @@ class Listener(logging.Handler):
 
     def stop(self) -> None:
         """Do nothing: what is queued is delivered."""
+
+
+#: Handlers of `logging` that stdlib's configurator makes with what the entry says.
+_PLAIN_KINDS = frozenset({"logging.StreamHandler", "logging.FileHandler", "logging.NullHandler"})
+_STREAMS = {"ext://sys.stdout": "stdout", "ext://sys.stderr": "stderr"}
+
+
+def _is_plain(key: str, value: object) -> bool:
+    """Return whether an argument of a handler means what it says, and nothing else."""
+    if key == "stream":
+        return isinstance(value, str) and value in _STREAMS
+    is_value = isinstance(value, str | int | float | None) and "://" not in str(value)
+    return is_value and key.isidentifier()
 
 
 def _has_listener(entry: Mapping[str, Any]) -> bool:

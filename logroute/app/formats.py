@@ -5,10 +5,11 @@ Runs in whatever thread builds or explains a config.
 
 import logging
 from collections.abc import Mapping
-from typing import Any
 
 from logroute.config.model import Foreign
 from logroute.formatters import KINDS, FormatterSpec
+from logroute.formatters.text import StdlibFormatter
+from logroute.light import Any
 
 __all__ = ["default_formatter", "known_formatter"]
 
@@ -40,10 +41,21 @@ def _is_plain(entry: Mapping[str, Any]) -> bool:
 
 def _stdlib_formatter(entry: Mapping[str, Any]) -> logging.Formatter:
     """Return the formatter that `DictConfigurator` would make of a plain entry."""
-    return logging.Formatter(
+    is_stock = all(_is_stdlib(getattr(logging.Formatter, name)) for name in _PATCHED)
+    kind = StdlibFormatter if is_stock else logging.Formatter
+    return kind(
         entry.get("format"),
         entry.get("datefmt"),
         entry.get("style", "%"),
         entry.get("validate", True),
         defaults=entry.get("defaults"),
     )
+
+
+#: Methods of stdlib's formatter in whose place programs put their own.
+_PATCHED = ("format", "formatMessage", "formatTime", "formatException", "formatStack", "usesTime")
+
+
+def _is_stdlib(function: Any) -> bool:
+    code = getattr(function, "__code__", None)
+    return code is not None and code.co_filename == logging.makeLogRecord.__code__.co_filename

@@ -5,9 +5,9 @@ https://prometheus.io/docs/instrumenting/exposition_formats/
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
 
 from logroute.engine.stats import totals
+from logroute.light import Any, NamedTuple
 
 __all__ = ["CONTENT_TYPE", "Family", "Sample", "families", "render"]
 

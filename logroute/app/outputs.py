@@ -5,11 +5,11 @@ Opens nothing: a sink is described, never made. Runs in whatever thread asks.
 
 import logging
 from collections.abc import Callable
-from typing import Any
 
 from logroute.app.formats import default_formatter, known_formatter
 from logroute.config.model import Config, Foreign, HandlerSpec
 from logroute.errors import ConfigError
+from logroute.light import Any
 
 __all__ = ["UnknownOutputError", "output_of"]
 

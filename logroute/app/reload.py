@@ -8,7 +8,6 @@ application, or the one that watches the file.
 import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from logroute.app.build import Built, Former, build
 from logroute.app.changes import Changes, compare, resources_of
@@ -21,6 +20,7 @@ from logroute.engine.notices import describe
 from logroute.engine.reloaded import Outcome, Reloaded
 from logroute.engine.runtime import Runtime
 from logroute.errors import ConfigError
+from logroute.light import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from logroute.app.signals import Signals

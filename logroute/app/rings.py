@@ -8,7 +8,6 @@ import logging
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 from logroute.delivery.queue import Queue
 from logroute.delivery.ring import Ring
@@ -16,6 +15,7 @@ from logroute.delivery.specs import QueueSpec
 from logroute.engine.notices import inside
 from logroute.engine.runtime import Runtime
 from logroute.engine.worker import Worker
+from logroute.light import Any
 from logroute.sinks.memory import MemorySpec
 
 __all__ = ["RingWorker", "make_ring"]
@@ -47,6 +47,7 @@ class RingWorker(Worker):
     """Hands on what its ring lets out, in the thread that caused it."""
 
     queue: Ring
+    can_audit = False
 
     def __init__(self, *args: Any, spec: MemorySpec, **options: Any) -> None:
         """Be a worker as any; `link` tells whom to hand on to."""
@@ -70,7 +71,7 @@ class RingWorker(Worker):
         """
         dispatcher = runtime.dispatcher  # not the runtime: it may be dropped
         try:
-            self.fall_back_to(target, dispatcher.within.pass_on)
+            self.fall_back_to(target, dispatcher.handover)
         except ValueError:
             text = f"its target `{target.name}` hands records back to it in the end"
             raise ValueError(text) from None
@@ -81,7 +82,8 @@ class RingWorker(Worker):
         def pass_on(records: list[logging.LogRecord]) -> None:
             now = dispatcher.routing.workers.get(self._target, target)
             self.queue.onward = now.queue
-            dispatcher.within.pass_on(records, now)
+            dispatcher.handover.pass_on(records, now)
+            dispatcher.handover.bring()
 
         self._pass_on = pass_on
 
@@ -97,7 +99,7 @@ class RingWorker(Worker):
 
     def drain(self) -> None:
         """Hand on what is released, after a stop too."""
-        with self._step_lock, inside(self._own_threads):
+        with self._step_lock, inside(self.own_threads):
             while self.step():
                 pass
         while self._outgoing:  # without the lock: this may enter the dispatcher

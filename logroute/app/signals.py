@@ -14,9 +14,9 @@ import time
 import weakref
 from collections.abc import Iterable
 from types import FrameType
-from typing import TYPE_CHECKING, Any
 
 from logroute.engine.runtime import Runtime
+from logroute.light import TYPE_CHECKING, Any
 from logroute.native import get_ident, start_thread
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ __all__ = ["Signals"]
 
 #: How soon a handler comes back that could not wait.
 AGAIN_S = 0.005
+#: How long it takes for certain that the main thread sleeps through a signal.
+NUDGE_S = 0.1
 
 
 class Signals:
@@ -90,6 +92,7 @@ class _Handler:
         self._runtime = runtime
         self._former: Any = signal.SIG_DFL
         self._is_draining = False
+        self._calls = 0
         self._put_off_until: float | None = None
 
     def install(self) -> str | None:
@@ -121,6 +124,7 @@ class _Handler:
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Drain, reload, then do what the signal meant before."""
+        self._calls += 1
         watcher, runtime = self.watcher, self._runtime()
         if self._is_draining:
             if number == signal.SIGINT:  # who asks twice does not want to wait
@@ -139,7 +143,7 @@ class _Handler:
         now = time.monotonic()
         if self._put_off_until is None:
             self._put_off_until = now + runtime.shutdown_timeout_s
-        if now < self._put_off_until and runtime.is_entangled():
+        if now < self._put_off_until and runtime.exit.is_entangled():
             try:
                 start_thread(self._again)
             except RuntimeError:  # no thread can start any more
@@ -150,8 +154,18 @@ class _Handler:
         return False
 
     def _again(self) -> None:
-        time.sleep(AGAIN_S)
-        os.kill(os.getpid(), self._number)
+        """Call the handler again, by the same signal.
+
+        To the main thread itself: one sent to the process may end in any thread. It may
+        come as the main thread goes to sleep, too late to keep it from that; then it takes
+        another one, which counts as the same as long as the handler has not run.
+        """
+        calls, main, wait_s = self._calls, threading.main_thread().ident, AGAIN_S
+        while main is not None and self._calls == calls:
+            time.sleep(wait_s)
+            if self._calls == calls:
+                signal.pthread_kill(main, self._number)
+            wait_s = NUDGE_S
 
     def _drain(self, runtime: Runtime) -> None:
         """Drain within the time of a shutdown; Ctrl-C ends it, at a second try."""
@@ -161,7 +175,7 @@ class _Handler:
         try:
             while True:
                 try:
-                    runtime.drain_for_signal(deadline, is_last=self._former == signal.SIG_DFL)
+                    runtime.exit.drain_for_signal(deadline, is_last=self._former == signal.SIG_DFL)
                 except KeyboardInterrupt:
                     patience -= 1
                     if patience < 0:

@@ -15,8 +15,8 @@ import stat
 import time
 from _socket import AF_UNIX, SOCK_STREAM, socket
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from logroute.light import NamedTuple
 from logroute.native import sleep
 
 __all__ = ["LONGEST_PATH", "Place", "claim", "is_served", "wanted_path"]

@@ -9,10 +9,10 @@ import datetime as dt
 import functools
 import logging
 import os
-from typing import Any
 
 from logroute.config.model import ExceptionSpec, RecordSpec
 from logroute.levels import Levels
+from logroute.light import Any
 
 __all__ = ["exception_class", "make_record", "parse_time", "set_time"]
 

@@ -17,7 +17,6 @@ import time
 import weakref
 from _socket import socket
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from logroute.app.bulletin import Reporter, send
 from logroute.app.callers import Caller, is_allowed
@@ -28,6 +27,7 @@ from logroute.config.model import StatsSpec
 from logroute.config.nodes import SECRET_NAME, Node
 from logroute.engine.notices import describe
 from logroute.engine.runtime import Runtime
+from logroute.light import Any
 from logroute.native import RLock, can_start_thread, get_ident, original, sleep, start_thread
 from logroute.options import VEIL
 

@@ -7,7 +7,6 @@ Nothing is opened but these files and their includes.
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
 
 from logroute.app.examples import Example
 from logroute.app.explain import Explainer
@@ -21,6 +20,7 @@ from logroute.config.rules import check_rules
 from logroute.config.source import Source, read_path
 from logroute.diagnostics import Diagnostic, Severity, Span, error
 from logroute.hints import suggest
+from logroute.light import Any, NamedTuple
 from logroute.options import options_of
 from logroute.patterns import lazy_pattern
 

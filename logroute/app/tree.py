@@ -12,13 +12,13 @@ one leaves on it, only one.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from logroute.app.grace import await_walkers
 from logroute.config.model import Config, LoggerSpec
 from logroute.engine.handler import RouteHandler
 from logroute.engine.runtime import Runtime
 from logroute.levels import Levels
+from logroute.light import Any
 
 __all__ = ["Move", "Tree"]
 
@@ -145,6 +145,8 @@ class Move:
             face.has_lower = face.has_lower or name in lower
         for aim in self._aims:  # from the root down: who marks records stands below who looks
             if aim.face is not None and aim.face not in aim.logger.handlers:
+                # A record may be on its way up from a face that the last reload took away.
+                aim.face.has_lower = True
                 self._new.append(aim.face)
                 aim.logger.handlers = [*aim.logger.handlers, aim.face]
         # Who passed before they stood must meet one further up, and as before.

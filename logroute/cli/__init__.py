@@ -10,9 +10,9 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn
 
 from logroute.collector import relaxed_collector
+from logroute.light import Any, NoReturn
 
 __all__ = ["main"]
 

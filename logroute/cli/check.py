@@ -8,7 +8,6 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from logroute.cli.checks.find import Found, drop_included, find_files
 from logroute.cli.checks.select import Selection, UsageError
@@ -16,6 +15,7 @@ from logroute.cli.files import STDIN, Way, check_file, wants_color
 from logroute.cli.fixes import fixing
 from logroute.cli.output import encoding_of_stdout, say, write
 from logroute.cli.report import FileReport, Report
+from logroute.light import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from logroute.config.rules.rule import Rule

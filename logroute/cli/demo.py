@@ -13,13 +13,13 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from logroute.app.current import configure
 from logroute.app.current import load as load_config
 from logroute.config.flow import route_table
 from logroute.engine.runtime import Runtime
 from logroute.levels import Levels
+from logroute.light import Any
 from logroute.routing import RouteTable
 
 __all__ = ["add_arguments", "run"]

@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
 
 from logroute.app.explain import Explainer
 from logroute.app.explanation import Arrival, Explanation, Step, narrate, printable
@@ -15,6 +14,7 @@ from logroute.config.model import RecordSpec
 from logroute.diagnostics import Severity, Span
 from logroute.errors import ConfigError
 from logroute.hints import suggest
+from logroute.light import Any, NamedTuple
 from logroute.records import message_of
 
 __all__ = ["add_arguments", "run"]
@@ -266,6 +266,9 @@ def _step(step: Step) -> dict[str, Any]:
         "failed": step.failed,
         "stopped_by": step.stopped_by,
         "handlers": list(step.handlers),
+        "withheld": list(step.withheld),
+        "filter": step.dropped_by,
+        "audit": step.audit,
         "repeated": list(step.repeated),
         "last": step.is_last,
     }
@@ -278,6 +281,7 @@ def _arrival(arrival: Arrival, told: Explanation) -> dict[str, Any]:
         "reached": arrival.handler in told.reaches,
         "level": arrival.level,
         "filter": arrival.filter,
+        "route": arrival.route,
         "doubts": list(arrival.doubts),
     }
 

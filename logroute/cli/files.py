@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from logroute.cli.checks.select import Selection
 from logroute.cli.report import FileReport
@@ -15,6 +14,7 @@ from logroute.config.nodes import Node
 from logroute.config.rules.rule import Rule
 from logroute.config.source import MAX_BYTES, Source, from_bytes, read_path
 from logroute.diagnostics import Diagnostic, Span, error
+from logroute.light import NamedTuple
 
 __all__ = ["STDIN", "Way", "check_file", "load_one", "read_one", "report_on", "wants_color"]
 

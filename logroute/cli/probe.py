@@ -12,7 +12,6 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
 
 from logroute.app.explanation import printable
 from logroute.cli.check import print_report
@@ -23,6 +22,7 @@ from logroute.engine.notices import Notices
 from logroute.errors import ConfigError
 from logroute.hints import nearest
 from logroute.levels import Levels
+from logroute.light import Any, NamedTuple
 
 __all__ = ["Result", "add_arguments", "run"]
 

@@ -7,7 +7,6 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple
 
 from logroute.cli.checks.select import UsageError, codes_of
 from logroute.cli.files import wants_color
@@ -15,6 +14,7 @@ from logroute.config.rules.catalogue import catalogue
 from logroute.config.rules.fixable import SAFE, UNSAFE
 from logroute.config.rules.rule import Rule
 from logroute.diagnostics import Severity
+from logroute.light import Literal, NamedTuple
 
 __all__ = ["AREAS", "add_arguments", "blocks", "fix_of", "index", "markdown", "run"]
 

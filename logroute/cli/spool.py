@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any
 
 from logroute.delivery.spool.acks import ack_name
 from logroute.delivery.spool.adoption import adopt
@@ -27,6 +26,7 @@ from logroute.delivery.spool.listing import (
     read_series,
 )
 from logroute.delivery.spool.locks import lock_name
+from logroute.light import Any
 
 __all__ = ["add_arguments", "run"]
 

@@ -9,7 +9,6 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from logroute.app.explanation import printable
 from logroute.app.metrics import families, render
@@ -17,6 +16,7 @@ from logroute.cli.files import wants_color
 from logroute.cli.meters.ask import TIMEOUT_S, Answer, ask_all
 from logroute.cli.meters.find import find
 from logroute.cli.meters.table import Style, clock, is_well, lines, merged
+from logroute.light import Any
 
 __all__ = ["add_arguments", "run"]
 

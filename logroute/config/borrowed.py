@@ -6,13 +6,13 @@ its message. Runs in whatever thread loads a config.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
 
 from logroute.config.nodes import Node, shown
 from logroute.config.readers import Path
 from logroute.config.slips import Slip, options_at
 from logroute.config.views import fixes
 from logroute.diagnostics import Fix
+from logroute.light import TYPE_CHECKING, Any
 from logroute.patterns import lazy_pattern
 from logroute.shapes import Either, Flag, Many, Parsed, Shape
 from logroute.units import format_duration, parse_duration, parse_size

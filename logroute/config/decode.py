@@ -8,7 +8,6 @@ config.
 
 import functools
 from collections.abc import Mapping
-from typing import Any
 
 from logroute import filters, formatters, sinks
 from logroute.config.model import (
@@ -26,6 +25,7 @@ from logroute.config.nodes import Node
 from logroute.config.readers import BAD, Path, Problem, Site, read_value, stand_in, typed
 from logroute.hints import nearest
 from logroute.kinds import KindTable
+from logroute.light import Any
 from logroute.options import EMPTY, Option, Spec, options_of
 from logroute.shapes import Flag
 

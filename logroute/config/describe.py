@@ -13,7 +13,6 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from logroute.config.decode import FAMILIES, STDLIB_KEYS, top_options
 from logroute.config.model import (
@@ -23,6 +22,7 @@ from logroute.config.model import (
     StdFormatterSpec,
     StdHandlerSpec,
 )
+from logroute.light import Any
 from logroute.options import Option, Spec, options_of
 from logroute.shapes import (
     DURATION,

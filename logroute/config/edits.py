@@ -11,7 +11,6 @@ import bisect
 import itertools
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
 
 from logroute.config.meaning import Plan, Splice, is_as_meant
 from logroute.config.parse import parse
@@ -19,6 +18,7 @@ from logroute.config.readers import Path
 from logroute.config.source import Source, from_text
 from logroute.config.textplaces import Entry, TextPlaces
 from logroute.diagnostics import Edit, Fix
+from logroute.light import Any, NamedTuple
 
 __all__ = ["Changed", "apply", "splices_of"]
 

@@ -8,13 +8,13 @@ config.
 
 import os
 from collections.abc import Mapping
-from typing import Any
 
 from logroute.config.includes import choose_profile, include_files, without
 from logroute.config.nodes import SECRET_NAME, Node, shown
 from logroute.config.source import MAX_BYTES, Source, read_file
 from logroute.diagnostics import Diagnostic, Span, error, warning
 from logroute.hints import nearest, suggest
+from logroute.light import Any
 from logroute.patterns import lazy_pattern
 
 __all__ = ["PROFILE_VARIABLE", "expand"]

@@ -7,7 +7,6 @@ no value longer than a line. Runs in whatever thread loads a config.
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from logroute.config.decode import STDLIB_KEYS, Decoded, top_options
 from logroute.config.model import LoggerSpec, StdFilterSpec, StdFormatterSpec
@@ -15,6 +14,7 @@ from logroute.config.nodes import SECRET_NAME, Node, shown
 from logroute.config.readers import Path, Problem
 from logroute.diagnostics import Diagnostic, Fix, Span, error, warning
 from logroute.hints import OPTION_SYNONYMS, nearest, suggest
+from logroute.light import TYPE_CHECKING
 from logroute.options import VEIL, options_of
 from logroute.patterns import lazy_pattern
 

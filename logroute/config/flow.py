@@ -6,10 +6,10 @@ made here. Pure; runs in whatever thread asks.
 
 import bisect
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from logroute.config.model import Config, RouteSpec
 from logroute.levels import HIGHEST, Levels
+from logroute.light import NamedTuple
 from logroute.matchers import MatchSpec, compile_match, is_glob
 from logroute.routing import Attachment, Route, RouteTable
 
@@ -53,6 +53,8 @@ def _route(spec: RouteSpec, index: int, levels: Levels) -> Route:
         to=spec.to,
         final=spec.final,
         final_below=None if spec.final_below is None else levels.number(spec.final_below),
+        filters=spec.filters,
+        audit=spec.audit,
     )
 
 

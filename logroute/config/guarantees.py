@@ -1,15 +1,16 @@
 """What a delivered record has survived, by handler, in the words of `docs/delivery.md`.
 
 The kind of a handler says who acknowledges a record; a spool adds what the record
-survives on its way there. Pure; runs in whatever thread asks.
+survives on its way there, an audited route that the program is told. Pure; runs in
+whatever thread asks.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from logroute.config.model import Config, Foreign, HandlerSpec, NetworkHandlerSpec
 from logroute.config.nodes import Node
 from logroute.delivery.specs import SpoolSpec
+from logroute.light import NamedTuple
 from logroute.options import VEIL
 
 __all__ = ["Guarantee", "guarantee_of", "guarantees"]
@@ -35,8 +36,15 @@ class Guarantee(NamedTuple):
 
 def guarantees(config: Config, node: Node) -> Iterator[Guarantee]:
     """Yield what each handler of `config` promises, in the order of its file `node`."""
+    audits: dict[str, list[str]] = {}
+    for position, route in enumerate(config.routes or ()):
+        for name in dict.fromkeys(route.to) if route.audit else ():
+            audits.setdefault(name, []).append(f"routes[{position}]")
     for name, spec in config.handlers.items():
-        yield Guarantee(name, _type_of(node.at(("handlers", name))), guarantee_of(spec))
+        said = guarantee_of(spec)
+        if name in audits:
+            said += f"; audited by {', '.join(audits[name])}"
+        yield Guarantee(name, _type_of(node.at(("handlers", name))), said)
 
 
 def guarantee_of(spec: HandlerSpec) -> str:

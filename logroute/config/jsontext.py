@@ -7,7 +7,6 @@ Runs in whatever thread loads a config.
 
 import json
 import re
-from typing import Any
 
 from logroute.config.nodes import (
     MAX_DEPTH,
@@ -22,6 +21,7 @@ from logroute.config.nodes import (
 from logroute.config.scalars import MAX_DIGITS
 from logroute.config.source import Lines, Source
 from logroute.diagnostics import Diagnostic, Span, error
+from logroute.light import Any
 
 __all__ = ["build"]
 

@@ -8,7 +8,6 @@ asks; holds no state.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
 
 from logroute.config import decode, source
 from logroute.config.expand import expand
@@ -21,6 +20,7 @@ from logroute.config.rules import check_rules
 from logroute.config.rules.rule import Rule
 from logroute.config.source import Source
 from logroute.diagnostics import Diagnostic, Severity, Span
+from logroute.light import Any, NamedTuple
 
 __all__ = ["Loaded", "load"]
 

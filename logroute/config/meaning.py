@@ -4,10 +4,10 @@ Runs in whatever thread fixes a file.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
 
 from logroute.config.nodes import Node
 from logroute.config.readers import Path
+from logroute.light import Any, NamedTuple
 
 __all__ = ["Plan", "Splice", "is_as_meant"]
 

@@ -5,7 +5,6 @@ rules see to it that they mean something.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
 
 from logroute.delivery.specs import (
     BatchSpec,
@@ -17,6 +16,7 @@ from logroute.delivery.specs import (
 )
 from logroute.filters import FilterSpec
 from logroute.formatters import FormatterSpec
+from logroute.light import Annotated, ClassVar, Literal
 from logroute.matchers import MatchSpec
 from logroute.options import (
     EMPTY,
@@ -109,9 +109,7 @@ class NetworkHandlerSpec(HandlerSpec):
         HandlerName | None, Opt("Handler that takes what could not be delivered.")
     ] = None
     dead_letter: Annotated[DeadLetterSpec | None, Opt("Where refused records are kept.")] = None
-    spool: Annotated[
-        SpoolSpec | None, Opt("Queue on disk that survives restarts.", planned=True)
-    ] = None
+    spool: Annotated[SpoolSpec | None, Opt("Queue on disk that survives restarts.")] = None
 
 
 class LoggerSpec(Spec):
@@ -143,14 +141,18 @@ class RouteSpec(Spec):
         MatchSpec()
     )
     filters: Annotated[
-        tuple[FilterName, ...], Opt("Filters for this route only.", single=True, planned=True)
+        tuple[FilterName, ...],
+        Opt("What changes or drops the record for this route's handlers only.", single=True),
     ] = ()
     to: Annotated[tuple[HandlerName, ...], Opt("Handlers that get the record.", single=True)] = ()
     final: Annotated[bool, Opt("A record that matched goes to no later route.")] = False
     final_below: Annotated[
         Level | None, Opt("Matched records below this level go to no later route.")
     ] = None
-    audit: Annotated[bool, Opt("Deliver in the caller; failures reach it.", planned=True)] = False
+    audit: Annotated[
+        bool,
+        Opt("Deliver before the logging call returns; what fails is raised there (AuditError)."),
+    ] = False
 
 
 class ReloadSpec(Spec):

@@ -5,10 +5,10 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 from logroute.config.scalars import MAX_DIGITS, as_core, as_legacy
 from logroute.diagnostics import Diagnostic, Span, error
+from logroute.light import Any
 from logroute.patterns import lazy_pattern
 
 __all__ = ["MAX_DEPTH", "MAX_NODES", "Budget", "Node", "RefusedError", "shown"]

@@ -5,9 +5,9 @@ thread loads a config.
 """
 
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from logroute.config.readers import Path
+from logroute.light import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from logroute.config.findings import View

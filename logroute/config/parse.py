@@ -5,10 +5,9 @@ fault of the text becomes a diagnostic. Runs in whatever thread loads a config.
 """
 
 from collections.abc import Mapping
-from datetime import date
-from typing import Any
 
 from logroute.collector import paused_collector
+from logroute.config import plainyaml
 from logroute.config.nodes import (
     MAX_DEPTH,
     Budget,
@@ -21,6 +20,7 @@ from logroute.config.nodes import (
 from logroute.config.scalars import MAX_DIGITS
 from logroute.config.source import MAX_BYTES, Lines, Source
 from logroute.diagnostics import Diagnostic, Severity, Span, error
+from logroute.light import Any
 from logroute.patterns import lazy_pattern
 
 __all__ = ["parse"]
@@ -72,7 +72,7 @@ def _oddities(source: Source, root: Node | None) -> list[Diagnostic]:
         from logroute.config.oddities import odd_characters
 
         found += odd_characters(source)
-    if source.syntax == "yaml" and root is not None and _REMARK.search(text):
+    if source.syntax == "yaml" and root is not None and " #" in text and _REMARK.search(text):
         from logroute.config.oddities import comments_in_secrets
 
         found += comments_in_secrets(source, root)
@@ -106,6 +106,9 @@ def _build(source: Source, budget: Budget, faults: list[Diagnostic]) -> Node | N
     elif source.syntax == "toml":
         from logroute.config.tomltext import build
     else:
+        plain = plainyaml.read(source, budget)
+        if plain is not None:
+            return plain
         from logroute.config.yamltext import build
     return build(source, budget, faults)
 
@@ -143,6 +146,8 @@ def _word(value: object) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float | date):
+    if isinstance(value, int | float):
         return str(value)
-    return ""
+    from datetime import date  # only a dict can hold one
+
+    return str(value) if isinstance(value, date) else ""

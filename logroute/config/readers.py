@@ -7,10 +7,10 @@ noted (`Site`) for the rules. Runs in whatever thread loads a config.
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from logroute.config.nodes import Node
 from logroute.config.scalars import as_core
+from logroute.light import TYPE_CHECKING, Any, NamedTuple
 from logroute.options import EMPTY, Spec, options_of
 from logroute.patterns import lazy_pattern
 from logroute.shapes import (
@@ -33,7 +33,6 @@ from logroute.shapes import (
 
 __all__ = ["BAD", "OTHER_VARIABLE", "Path", "Problem", "Site", "read_value", "stand_in", "typed"]
 
-_OTHER_MARKS = ("$", "%", "{")
 #: How others write variables.
 OTHER_VARIABLE = lazy_pattern(r"\$[A-Za-z_]\w*|%[A-Za-z_]\w*%|\{\{[^{}]+\}\}")
 
@@ -80,7 +79,7 @@ BAD: Any = _Bad()
 
 
 if TYPE_CHECKING:
-    from typing import Protocol
+    from logroute.light import Protocol
 
     class Reading(Protocol):
         """A walk over a tree, as the readers see it."""
@@ -119,7 +118,8 @@ def _read_text(walk: "Reading", shape: Any, node: Node, path: Path) -> Any:
         return walk.fault(path, "must be text")
     if shape.pattern is not None and not re.fullmatch(shape.pattern, value):
         return walk.fault(path, shape.expects or "does not have the right form")
-    if value[:1] in _OTHER_MARKS and not node.untyped and OTHER_VARIABLE.fullmatch(value):
+    is_marked = value.startswith(("$", "{{")) or value[:1] == "%" == value[-1:]
+    if is_marked and not node.untyped and OTHER_VARIABLE.fullmatch(value):
         walk.fault(path, "is no variable, and is used as it stands", "LR611")
     return value
 

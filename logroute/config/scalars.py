@@ -6,8 +6,8 @@ been read so far. Pure functions.
 """
 
 from collections.abc import Callable
-from typing import Any
 
+from logroute.light import Any
 from logroute.patterns import lazy_pattern
 
 __all__ = ["MAX_DIGITS", "as_core", "as_legacy", "is_number"]
@@ -34,6 +34,8 @@ _FLOAT = lazy_pattern(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)
 def as_core(text: str) -> str | int | float | bool | None:
     """Return what a plain scalar means in the YAML 1.2 core schema."""
     if text[:1] in _NUMBER_START and len(text) <= MAX_DIGITS:
+        if text.isdecimal() and text.isascii():  # without a pattern, which a start pays for
+            return int(text)
         if _INT.match(text):
             return int(text)
         if _FLOAT.match(text):
@@ -48,6 +50,15 @@ def is_number(text: str) -> bool:
     return any(pattern.match(text) for pattern in (_INT, _FLOAT, _BASED))
 
 
+# what PyYAML has patterns for begins with one of these, or is a word
+_LEGACY_START = frozenset("0123456789+-.<~=\0")
+_LEGACY_WORDS: dict[str, bool | None] = {
+    form: value
+    for value, words in ((True, "yes on true"), (False, "no off false"), (None, "null"))
+    for word in words.split()
+    for form in (word, word.capitalize(), word.upper())
+}
+
 _read: Callable[[str], Any] | None = None
 
 
@@ -58,7 +69,11 @@ def as_legacy(text: str) -> Any:
     ``2024-01-01`` a date. What SafeLoader refuses stays text.
     """
     global _read
-    if _read is None:
+    if text and text[0] not in _LEGACY_START:
+        return _LEGACY_WORDS.get(text, text)
+    if text.isascii() and text.isdecimal() and text[0] != "0" and len(text) <= MAX_DIGITS:
+        return int(text)
+    if _read is None:  # the rest is rare: numbers and dates of many forms
         _read = _legacy_reader()
     return _read(text)
 

@@ -8,7 +8,6 @@ import functools
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from logroute.config.decode import FAMILIES, MAX_PROBLEMS, Decoded, is_marked, read
 from logroute.config.describe import document, find_schema
@@ -22,6 +21,7 @@ from logroute.config.nodes import Node
 from logroute.config.readers import Path, Problem
 from logroute.config.tellers import TELLERS
 from logroute.diagnostics import Diagnostic
+from logroute.light import Any
 
 __all__ = ["diagnose", "plain", "validator"]
 

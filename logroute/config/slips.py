@@ -8,7 +8,6 @@ thread loads a config.
 
 import itertools
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from logroute.config.decode import FAMILIES, is_marked, top_options
 from logroute.config.model import (
@@ -21,6 +20,7 @@ from logroute.config.model import (
 from logroute.config.nodes import SECRET_NAME, Node, shown
 from logroute.config.readers import OTHER_VARIABLE, Path
 from logroute.diagnostics import Edit, Fix
+from logroute.light import TYPE_CHECKING, Any, NamedTuple
 from logroute.options import VEIL, Option, Spec, options_of
 from logroute.patterns import lazy_pattern
 from logroute.shapes import Either, Many, Nested, Part, Shape, Table

@@ -12,10 +12,10 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple
 
 from logroute.diagnostics import Diagnostic, Span, error
 from logroute.hints import nearest
+from logroute.light import Any, Literal, NamedTuple
 from logroute.patterns import lazy_pattern
 
 __all__ = [

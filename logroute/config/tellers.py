@@ -6,7 +6,6 @@ Only the error path comes here. Runs in whatever thread loads a config.
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
 
 from logroute.config.borrowed import as_duration, as_truth, choice_of_truth, value_cure
 from logroute.config.decode import FAMILIES, MAX_PROBLEMS
@@ -24,6 +23,7 @@ from logroute.config.slips import lost_space, slip_for, space_fix, text_cure, te
 from logroute.config.views import fixes
 from logroute.diagnostics import Diagnostic, Fix, error
 from logroute.hints import OPTION_SYNONYMS, nearest
+from logroute.light import Any
 
 __all__ = ["TELLERS"]
 

@@ -8,13 +8,13 @@ Runs in whatever thread fixes a file.
 import bisect
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
 
 from logroute.config.nodes import Node
 from logroute.config.parse import parse
 from logroute.config.readers import Path
 from logroute.config.source import Source, Syntax
 from logroute.diagnostics import Span
+from logroute.light import Any, NamedTuple
 
 __all__ = ["Entry", "Offsets", "TextPlaces"]
 

@@ -7,11 +7,11 @@ and the two are put together. Runs in whatever thread loads a config.
 
 import contextlib
 import re
-from typing import Any
 
 from logroute.config.nodes import MAX_DEPTH, Budget, Node, RefusedError, shown, too_deep
 from logroute.config.source import Lines, Source
 from logroute.diagnostics import Diagnostic, Span, error
+from logroute.light import Any
 
 __all__ = ["build"]
 

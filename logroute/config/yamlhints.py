@@ -8,10 +8,10 @@ called once a fault is certain.
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
 
 from logroute.config.source import Lines
 from logroute.diagnostics import Diagnostic, Span, error, warning
+from logroute.light import NamedTuple
 
 __all__ = ["curly", "explain"]
 

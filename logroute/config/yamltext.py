@@ -7,7 +7,6 @@ own parser, with the same result. Runs in whatever thread loads a config.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import yaml
 from yaml.events import (
@@ -35,6 +34,7 @@ from logroute.config.nodes import (
 from logroute.config.scalars import MAX_DIGITS, as_core, is_number
 from logroute.config.source import Lines, Source
 from logroute.diagnostics import Diagnostic, Span, error
+from logroute.light import Any
 from logroute.patterns import lazy_pattern
 
 __all__ = ["C_PARSER", "PYTHON_PARSER", "build"]

@@ -12,10 +12,10 @@ package; the collector needs the extra `logroute[prometheus]`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 from logroute.app.current import current
 from logroute.app.metrics import CONTENT_TYPE, Family, families, render
+from logroute.light import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric

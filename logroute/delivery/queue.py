@@ -10,17 +10,18 @@ The lock is never held while anything is sent, and no application thread takes
 it on its way to log: callers only read `is_full` and write `gave_up`.
 """
 
-import itertools
 import time
-from collections import deque
-from collections.abc import Callable
-from logging import ERROR, WARNING, getLevelName
-from typing import Any, NamedTuple
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from logging import ERROR, WARNING
 
 from logroute import native
+from logroute.delivery.ledger import Ledger, Losses
 from logroute.delivery.specs import QueueSpec
+from logroute.delivery.waiting import Item, Run, Waiting
+from logroute.light import Any, NamedTuple
 
-__all__ = ["Item", "Kept", "Losses", "OwnLevel", "Queue", "by_level_name"]
+__all__ = ["Item", "Kept", "Queue"]
 
 #: How exactly it is known since when a record waits.
 MARK_S = 0.5
@@ -28,32 +29,11 @@ MARK_S = 0.5
 SHED_SHARE = 0.8
 
 
-#: One record on its way to a sink: payload, level number, bytes. A plain tuple,
-#: since a backlog has many.
-Item = tuple[Any, int, int]
-
-#: How many records were dropped, by reason and level number.
-Losses = dict[str, dict[int, int]]
-
-
 class Kept(NamedTuple):
     """A payload, and its record packed, for those who may still need the record."""
 
     payload: Any
     record: bytes
-
-
-def by_level_name(counts: dict[int, int]) -> dict[str, int]:
-    """Return counts by level number as counts by level name, highest level first."""
-    named: dict[str, int] = {}
-    for levelno in sorted(counts, reverse=True):
-        name = getLevelName(levelno)
-        named[name] = named.get(name, 0) + counts[levelno]
-    return named
-
-
-class OwnLevel(int):
-    """The level of a record of ours that tells of losses: its own loss is not told again."""
 
 
 class Queue:
@@ -70,32 +50,31 @@ class Queue:
     def reset(self) -> None:
         """Start empty, with new locks and zero counts, as a forked child must."""
         self._lock = native.RLock()
-        self._items: deque[Item] = deque()
-        self._bytes = 0
+        self._items = Waiting()
         #: What a worker holds, oldest first; it settles from the head.
         self._flight: list[Item] = []
         self._seized: list[Item] = []
+        self._seized_from = 0  # how many were settled before the first of these
         self._void = 0  # how many that a worker holds were seized
-        self._enqueued = self._delivered = self._dead_lettered = self._to_fallback = 0
-        self._dropped: Losses = {}
-        self._untold: Losses = {}
-        self._filtered: dict[str, int] = {}
+        self._ledger = Ledger()
         self._placed = 0
         #: How many had been placed at some moments, at least `MARK_S` apart.
         self._marks: deque[tuple[int, float]] = deque()
-        self._last_loss: float | None = None
         self._flight_end = 0  # how many had been placed up to the last one in flight
         self._waiters: list[tuple[int, Callable[[], None]]] = []
         self._awaited = 0  # how many had been placed when somebody last asked
         #: How often somebody asked to be told when all is settled.
         self.calls = 0
-        #: How many were dropped here, for a look without a lock.
-        self.losses = 0
-        self._refusals: dict[int, itertools.count[int]] = {}
-        self._refusals_seen: dict[int, int] = {}
+        #: Called, under the lock, once there is more room than before.
+        self.on_room: Callable[[], None] | None = None
         self._closed = False
         self.gave_up = False
         self.urgent = False
+
+    @property
+    def locks(self) -> tuple[Any, ...]:
+        """The locks that any thread may hold for a moment."""
+        return (self._lock,)
 
     # -- what callers may touch without a lock
 
@@ -109,75 +88,105 @@ class Queue:
         """Whether somebody waits for an item that still waits here."""
         return self._awaited > self._placed - len(self._items)
 
+    def room(self) -> int:
+        """Return how many more records have room, roughly; none once the bytes are used up."""
+        return 0 if self._items.bytes >= self.max_bytes else self.max_records - len(self._items)
+
     def is_full(self, coming: int) -> bool:
         """Return whether the queue has no room for `coming` more records."""
-        return len(self._items) + coming >= self.max_records or self._bytes >= self.max_bytes
+        return len(self._items) + coming >= self.max_records or self._items.bytes >= self.max_bytes
 
     @property
     def has_refused(self) -> bool:
         """Whether `refuse` was ever called."""
-        return bool(self._refusals)
+        return self._ledger.has_refused
 
     @property
     def has_untold(self) -> bool:
         """Whether something was dropped since `take_untold`."""
-        return bool(self._untold)
+        return self._ledger.has_untold
+
+    @property
+    def losses(self) -> int:
+        """How many were dropped here, for a look without a lock."""
+        return self._ledger.losses
 
     def refuse(self, levelno: int = 0) -> None:
         """Count a record that could not even enter the intake; takes no lock."""
-        next(self._refusals.setdefault(levelno, itertools.count(1)))
-
-    def _take_in_refused(self) -> None:
-        """Enter what was refused in the ledger."""
-        for levelno, counter in list(self._refusals.items()):
-            # Reading the counter advances it, so what was read counts as seen too.
-            seen = self._refusals_seen.get(levelno, 0)
-            count = next(counter) - 1 - seen
-            self._refusals_seen[levelno] = seen + count + 1
-            if count:
-                self._enqueued += count
-                self._drop("intake_full", levelno, count)
+        self._ledger.refuse("intake_full", levelno)
 
     # -- the dispatcher's side
 
     def fault_now(self, levelno: int) -> str | None:
         """Return why a record would be dropped now, so that encoding it can be spared."""
+        if self._closed:
+            return "shutdown"
         if self.overflow == "drop_oldest" or not self._items:
             return None
         return self._fault(levelno, 0)
 
-    def put(self, items: list[Item], filtered: list[str], dropped: list[tuple[str, int]]) -> None:
+    def put(
+        self, items: Iterable[Item | Run], filtered: list[str], dropped: list[tuple[str, int]]
+    ) -> None:
         """Count and place `items`; also count records filtered or dropped before.
 
         `filtered` has the names of the filters, `dropped` pairs of reason and level.
         """
+        waiting = Waiting.of(items)
         with self._lock:
-            self._enqueued += len(items) + len(filtered) + len(dropped)
+            ledger = self._ledger
+            ledger.enqueued += len(waiting) + len(filtered) + len(dropped)
             for name in filtered:
-                self._filtered[name] = self._filtered.get(name, 0) + 1
-            for reason, levelno in dropped:
-                self._drop(reason, levelno)
-            if items:
+                ledger.filter(name)
+            if dropped:  # where a destination is dead, nearly all, and alike
+                for (reason, levelno), count in Counter(dropped).items():
+                    ledger.lose(reason, levelno, count)
+            if waiting:
                 self._mark()
+                self._place_all(waiting)
+
+    def count_past(self, levelno: int, fault: str | None) -> None:
+        """Count a record that never was in here: delivered, or lost for the reason `fault`."""
+        with self._lock:
+            self._ledger.enqueued += 1
+            if fault is None:
+                self._ledger.delivered += 1
+            else:
+                self._ledger.lose(fault, levelno)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing is taken any more."""
+        return self._closed
+
+    def _place_all(self, items: Waiting) -> None:
+        """Place `items` together if all have room, as nearly always, or one by one."""
+        many, share = len(self._items) + len(items), SHED_SHARE if self.overflow == "shed" else 1.0
+        size = self._items.bytes + items.bytes
+        has_room = many <= self.max_records * share and size <= self.max_bytes * share
+        if self._closed or not has_room:
             for item in items:
                 self._place(item)
+            return
+        self._placed += len(items)
+        if items.highest >= ERROR:
+            self.urgent = True
+        self._items.move_from(items)
 
     def _place(self, item: Item) -> None:
         if self._closed:
-            self._drop("shutdown", item[1])
+            self._ledger.lose("shutdown", item[1])
             return
         if self.overflow == "drop_oldest":
             while self._items and self._lacks_room(item[2]):
-                _, levelno, size = self._items.popleft()
-                self._bytes -= size
-                self._drop("queue_full", levelno)
+                _, levelno, _ = self._items.popleft()
+                self._ledger.lose("queue_full", levelno)
             self._notify()
         elif fault := self._fault(item[1], item[2]):
-            self._drop(fault, item[1])
+            self._ledger.lose(fault, item[1])
             return
         self._items.append(item)
         self._placed += 1
-        self._bytes += item[2]
         if item[1] >= ERROR:
             self.urgent = True
 
@@ -198,7 +207,7 @@ class Queue:
     def _lacks_room(self, size: int, share: float = 1.0) -> bool:
         items = len(self._items)
         return items >= self.max_records * share or (
-            items > 0 and self._bytes + size > self.max_bytes * share
+            items > 0 and self._items.bytes + size > self.max_bytes * share
         )
 
     def _fault(self, levelno: int, size: int) -> str | None:
@@ -213,72 +222,67 @@ class Queue:
             return None
         return "shed" if sheds and not self._lacks_room(size) else "queue_full"
 
-    def _drop(self, reason: str, levelno: int, count: int = 1) -> None:
-        of_reason = self._dropped.setdefault(reason, {})
-        of_reason[levelno] = of_reason.get(levelno, 0) + count
-        self.losses += count
-        self._last_loss = time.monotonic()
-        if type(levelno) is not OwnLevel:
-            untold = self._untold.setdefault(reason, {})
-            untold[levelno] = untold.get(levelno, 0) + count
-
     def has_reached(self, max_records: int, max_bytes: int) -> bool:
         """Return whether a whole batch waits."""
-        return len(self._items) >= max_records or self._bytes >= max_bytes
+        return len(self._items) >= max_records or self._items.bytes >= max_bytes
 
     # -- the worker's side
 
     def take(self, max_records: int, max_bytes: int) -> list[Item]:
         """Move the oldest items into flight, at least one if there is any."""
         with self._lock:
-            batch: list[Item] = []
-            size = 0
-            while self._items and len(batch) < max_records:
-                if batch and size + self._items[0][2] > max_bytes:
-                    break
-                item = self._items.popleft()
-                size += item[2]
-                batch.append(item)
-            self._bytes -= size
+            batch = self._items.take(max_records, max_bytes)
             self._flight += batch
             self._flight_end = self._placed - len(self._items)
             if not self._items:
                 self.urgent = False
             self.gave_up = False
+            self._tell_of_room()
             return batch
+
+    def _tell_of_room(self) -> None:
+        call, self.on_room = self.on_room, None
+        if call is not None:
+            call()
 
     def delivered(self, count: int) -> None:
         """Settle the `count` oldest items in flight as delivered."""
         with self._lock:
-            self._delivered += len(self._settle(count))
+            self._ledger.delivered += len(self._settle(count))
             self._notify()
 
     def dropped(self, reason: str, count: int) -> None:
         """Settle the `count` oldest items in flight as lost, for a counted reason."""
         with self._lock:
             for _, levelno, _ in self._settle(count):
-                self._drop(reason, levelno)
+                self._ledger.lose(reason, levelno)
             self._notify()
 
     def dead_lettered(self, count: int) -> None:
         """Settle the `count` oldest items in flight as kept in the dead letter file."""
         with self._lock:
-            self._dead_lettered += len(self._settle(count))
+            self._ledger.dead_lettered += len(self._settle(count))
             self._notify()
 
-    def handed_over(self, count: int) -> None:
-        """Settle the `count` oldest items in flight as given to the fallback."""
+    def handed_over(self, count: int, pass_on: Callable[[int], object]) -> None:
+        """Settle the `count` oldest items in flight as given to the fallback.
+
+        `pass_on` gives it the last so many of them: those in front were seized, and
+        are not ours any more. It is called before anybody learns that they are settled.
+        """
         with self._lock:
-            self._to_fallback += len(self._settle(count))
+            if settled := len(self._settle(count)):
+                pass_on(settled)
+            self._ledger.handed_over += settled
             self._notify()
 
     def lost_after_all(self, reason: str, count: int) -> None:
         """Count as lost what was settled as delivered and has not arrived."""
         with self._lock:
-            count = min(count, self._delivered)
-            self._delivered -= count
+            count = min(count, self._ledger.delivered)
+            self._ledger.delivered -= count
             if count:
-                self._drop(reason, 0, count)
+                self._ledger.lose(reason, 0, count)
 
     def _settle(self, count: int) -> list[Item]:
         """Take `count` items off the head of the flight, but none that was seized."""
@@ -295,14 +299,15 @@ class Queue:
         itself settles of it later changes nothing.
         """
         with self._lock:
+            if not self._seized:
+                self._seized_from = self._settled()
             self._void += len(self._flight)
-            seized = self._flight + list(self._items)
+            seized = self._flight + self._items.clear()
             self._flight = []
-            self._items.clear()
-            self._bytes = 0
             self._seized += seized
             self._flight_end = self._placed
             self.urgent = self.gave_up = False
+            self._tell_of_room()
             return seized
 
     def settle_seized(self, reason: str, *, dead_lettered: int = 0, handed_over: int = 0) -> int:
@@ -311,12 +316,12 @@ class Queue:
         Returns how many were lost.
         """
         with self._lock:
-            self._dead_lettered += dead_lettered
-            self._to_fallback += handed_over
+            self._ledger.dead_lettered += dead_lettered
+            self._ledger.handed_over += handed_over
             lost = self._seized[dead_lettered + handed_over :]
             self._seized = []
             for _, levelno, _ in lost:
-                self._drop(reason, levelno)
+                self._ledger.lose(reason, levelno)
             self._notify()
             return len(lost)
 
@@ -336,8 +341,10 @@ class Queue:
 
     def _settled(self) -> int:
         """Return how many of the placed items, oldest first, are settled without a gap."""
-        if self._flight or self._seized:
-            return self._flight_end - self.in_flight
+        if self._seized:  # what the worker takes meanwhile came later
+            return self._seized_from
+        if self._flight:
+            return self._flight_end - len(self._flight)
         return self._placed - len(self._items)
 
     def _notify(self) -> None:
@@ -392,7 +399,7 @@ class Queue:
     @property
     def bytes(self) -> int:
         """How many bytes wait."""
-        return self._bytes
+        return self._items.bytes
 
     def oldest_s(self) -> float | None:
         """Return for how long the oldest unsettled record has been here, to half a second.
@@ -405,30 +412,14 @@ class Queue:
 
     def last_loss_s(self) -> float | None:
         """Return how long ago the last record was lost; None: never."""
-        last = self._last_loss
-        return None if last is None else time.monotonic() - last
+        return self._ledger.last_loss_s()
 
     def counts(self) -> dict[str, Any]:
         """Return the ledger at one moment; the numbers add up."""
         with self._lock:
-            self._take_in_refused()
-            return {
-                "enqueued": self._enqueued,
-                "delivered": self._delivered,
-                "dropped": {reason: sum(found.values()) for reason, found in self._dropped.items()},
-                "dropped_by_level": {
-                    reason: by_level_name(found) for reason, found in self._dropped.items()
-                },
-                "filtered": dict(self._filtered),
-                "dead_lettered": self._dead_lettered,
-                "handed_to_fallback": self._to_fallback,
-                "queued": len(self._items),
-                "in_flight": self.in_flight,
-            }
+            return self._ledger.counts(queued=len(self._items), in_flight=self.in_flight)
 
     def take_untold(self) -> Losses:
         """Return what was dropped since the last call, but for what told of losses."""
         with self._lock:
-            self._take_in_refused()
-            untold, self._untold = self._untold, {}
-            return untold
+            return self._ledger.untold()

@@ -8,10 +8,14 @@ at the end. Any thread may look; the dispatcher puts and takes.
 
 import logging
 from collections import deque
-from typing import Any
 
 from logroute.delivery.queue import Item, Queue
 from logroute.delivery.specs import QueueSpec
+from logroute.delivery.waiting import Waiting
+from logroute.light import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from logroute.delivery.spool.queue import SpoolQueue
 
 __all__ = ["Ring"]
 
@@ -44,7 +48,7 @@ class Ring(Queue):
         self._max_kept_bytes = max_kept_bytes
         self._flush_level = flush_level
         #: The queue of who gets what is released.
-        self.onward: Queue | None = None
+        self.onward: Queue | SpoolQueue | None = None
         super().__init__(spec, overflow)
 
     def reset(self) -> None:
@@ -61,6 +65,13 @@ class Ring(Queue):
         if onward is not None and onward.overflow == "block" and onward.is_full(coming):
             return True
         return super().is_full(coming)
+
+    def room(self) -> int:
+        """Return how many more records have room, here and where they may go."""
+        onward = self.onward
+        if isinstance(onward, Queue) and onward.overflow == "block":
+            return min(super().room(), onward.room())
+        return super().room()
 
     @property
     def gave_up(self) -> bool:
@@ -79,6 +90,10 @@ class Ring(Queue):
     def fault_now(self, levelno: int) -> str | None:  # noqa: ARG002
         """Return None: the ring always has room for one more."""
         return None
+
+    def _place_all(self, items: Waiting) -> None:
+        for item in items:
+            self._place(item)
 
     def _place(self, item: Item) -> None:
         if self._closed:
@@ -105,7 +120,7 @@ class Ring(Queue):
 
     def _filter_out(self, reason: str, count: int) -> None:
         if count:
-            self._filtered[reason] = self._filtered.get(reason, 0) + count
+            self._ledger.filter(reason, count)
 
     def _let_out(self) -> None:
         ring, self._ring = self._ring, deque()
@@ -134,7 +149,7 @@ class Ring(Queue):
     @property
     def bytes(self) -> int:
         """How many bytes wait, in the ring roughly."""
-        return self._bytes + self._ring_bytes
+        return self._items.bytes + self._ring_bytes
 
     def counts(self) -> dict[str, Any]:
         """Return the ledger at one moment; the numbers add up."""

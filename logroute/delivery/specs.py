@@ -1,7 +1,6 @@
 """The delivery options of a handler, as written in a file."""
 
-from typing import Annotated, Literal
-
+from logroute.light import Annotated, Literal
 from logroute.options import Duration, Opt, Size, Spec
 
 __all__ = [
@@ -45,7 +44,9 @@ class QueueSpec(Spec):
 class BatchSpec(Spec):
     """How many records go out together."""
 
-    max_records: Annotated[int, Opt("Most records of one batch.", minimum=1)] = 500
+    max_records: Annotated[
+        int, Opt("Most records of one batch; a stream may be given several at once.", minimum=1)
+    ] = 500
     max_bytes: Annotated[Size, Opt("Most bytes of one batch.")] = 1 << 20
     max_wait: Annotated[
         Duration | None,

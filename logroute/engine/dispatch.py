@@ -6,68 +6,48 @@ destination; what waits for one waits encoded, in that worker's queue.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from time import monotonic
 
 from logroute import native
 from logroute.bell import LINGERING, Latch
-from logroute.delivery.queue import Item, Kept
+from logroute.engine import express
+from logroute.engine.dealing import Dealer
 from logroute.engine.gates import run_gates
-from logroute.engine.intake import Decision, Entry, Intake
+from logroute.engine.handover import Handover
+from logroute.engine.intake import WRITTEN, Decision, Entry, Intake
 from logroute.engine.notices import Notices, describe, inside
-from logroute.engine.within import Within
-from logroute.engine.worker import RECORD_SIZE, Worker
-from logroute.records import copy_of, level_of, message_of, pack
-from logroute.routing import RouteTable
+from logroute.engine.packing import Packer
+from logroute.engine.parcels import Look, Parcel, Round
+from logroute.engine.routing import Routing
+from logroute.engine.thaw import thaw
+from logroute.engine.worker import Worker
+from logroute.light import Any
+from logroute.records import message_of
+from logroute.routing import Plan
 
-__all__ = ["Dispatcher", "Routing"]
+__all__ = ["Dispatcher"]
 
 #: How long the dispatcher lets records pile up after work, so that a steady
 #: trickle of records does not wake a thread each.
 LINGER_S = 0.005
 #: Entries per round, so that workers get their share of a long backlog soon.
 ROUND = 1000
-
-#: For one worker: items, names of filters that dropped one, reason and level of drops.
-_Parcel = tuple[list[Item], list[str], list[tuple[str, int]]]
-_Parcels = dict[Worker, _Parcel]
-
+#: Items made between two rests, which takes some tenths of a millisecond. A caller that
+#: wants the interpreter waits no longer for it then; else Python lets it wait for 5 ms.
+SPELL = 256
+#: Entries looked at together at first, and behind one that goes another way: the next may, too.
+_FIRST = 8
+#: How long a rest is; the system makes it a little longer.
+REST_S = 0.00002
+#: Entries in the intake from which on the dispatcher does not rest any more, since
+#: callers outrun it: more would delay a file noticeably.
+FAR_BEHIND = 2000
 
 #: Stands in the entries of records that no routes decided on.
 _NOBODY = Decision((), ())
-
-
-class Routing:
-    """What records are routed by; a reload exchanges it as one.
-
-    Attributes:
-        table: the routes.
-        workers: who delivers, by the handler's name.
-        context: fields added to every record.
-        is_quiet: records that no route wants are not shown.
-        renewed: decisions taken under an earlier routing, as they are under this one.
-    """
-
-    __slots__ = ("context", "is_quiet", "renewed", "table", "workers")
-
-    def __init__(
-        self,
-        table: RouteTable,
-        workers: dict[str, Worker],
-        context: Mapping[str, Any] | None = None,
-        *,
-        is_quiet: bool = False,
-    ) -> None:
-        """Join the parts."""
-        self.table = table
-        self.workers = workers
-        self.context = dict(context or {})
-        self.is_quiet = is_quiet
-        self.renewed: dict[Decision, Decision] = {}
-
-    def named(self, names: Iterable[str]) -> tuple[Worker, ...]:
-        """Return the workers of these handlers."""
-        return tuple(self.workers[name] for name in names)
 
 
 class Dispatcher:
@@ -83,13 +63,19 @@ class Dispatcher:
         """Route by `routing`, which may be exchanged between two records."""
         self.routing = routing
         self.intake = intake
+        #: Decisions for which the code of the express lane is to be made ready.
+        self.asked: deque[Decision] = deque()
         self.unmatched = 0
         #: Records that could not be routed, since a condition raised.
         self.faults = 0
         self.notices = notices
         self._own_threads = own_threads
         #: Brings records of handlers' own affairs to the handlers.
-        self.within = Within(self)
+        self.handover = Handover(self)
+        #: Deals out what takes routes with filters.
+        self.dealer = Dealer(self)
+        #: Makes payloads of records.
+        self.packer = Packer(self._keep_for_the_caller)
         self.reset()
 
     def reset(self) -> None:
@@ -103,9 +89,15 @@ class Dispatcher:
         self._ended = Latch()
         self._step_lock = native.RLock()
         self._escaped: BaseException | None = None
+        #: Counts what is made since the last rest.
+        self.packer.made = 0
+        #: When the next rest may begin, in monotonic seconds.
+        self._rest_from = 0.0
+        #: The process ends: nobody logs who might want the interpreter.
+        self.is_hasty = False
         #: Somebody who could not wait wants the intake emptied.
         self._is_wanted = False
-        self.within.reset()
+        self.handover.reset()
 
     def take_over(self) -> None:
         """Forget the thread, which the ending interpreter has frozen for good."""
@@ -121,14 +113,28 @@ class Dispatcher:
         plan = routing.table.plan(name, levelno, attached_to)
         if plan.by_content:
             possible = routing.named(dict.fromkeys(plan.possible + plan.leftover))
-            return Decision((), possible, plan, key=key, routing=routing)
+            return self._ask_later(possible, plan, key, routing)
         names = plan.pick(None)
         if names is None:
             workers = routing.named(plan.leftover)
             tell = not routing.is_quiet and routing.table.reaches_root(name, attached_to)
             return Decision(workers, workers, is_unmatched=tell, key=key, routing=routing)
         workers = routing.named(names)
+        if plan.has_filters or plan.may_audit:
+            return self._ask_later(workers, plan, key, routing)
         return Decision(workers, workers, key=key, routing=routing)
+
+    def _ask_later(
+        self,
+        possible: tuple[Worker, ...],
+        plan: Plan,
+        key: tuple[str, int, str | None],
+        routing: Routing,
+    ) -> Decision:
+        """Return a decision by which each record is looked at."""
+        gates = routing.gates.keys()
+        gated = tuple(route for route in plan.routes if not gates.isdisjoint(route.filters))
+        return Decision((), possible, plan, gated=gated, key=key, routing=routing)
 
     def _of_now(self, entry: Entry) -> Entry:
         """Return an entry as the routing in force has it: it was put under another one."""
@@ -139,6 +145,10 @@ class Dispatcher:
             new = self._direct(old) if old.key is None else self.decide(*old.key)
             if old.key is not None:
                 renewed[old] = new
+        if old.writers and refused_by:  # what is written is not for who takes their place
+            names = {worker.name for worker, name in refused_by.items() if name == WRITTEN}
+            written = (worker for worker in new.possible if worker.name in names)
+            refused_by = {**refused_by, **dict.fromkeys(written, WRITTEN)}
         if new is old or not new.gates:
             return record, new, refused_by
         late = [worker for worker in new.gates if worker not in old.gates]
@@ -226,17 +236,19 @@ class Dispatcher:
                 try:
                     with self._step_lock:
                         worked = self.step()
-                        if self.within.teller.episodes:
-                            self.within.tell()
+                        if self.handover.teller.episodes:
+                            self.handover.tell()
+                    express.prepare(self.asked)
                 except BaseException as fault:  # the thread outlives whatever happens in it
                     self.notices.say("dispatcher", f"dispatcher: {describe(fault)}")
                 bell.doze(LINGERING) if worked else bell.doze()
                 if self._is_over or len(self.intake.entries) > (ROUND if worked else 0):
                     bell.rouse()
                 else:
-                    bell.sleep(LINGER_S if worked else self.within.wait_s())
+                    bell.sleep(LINGER_S if worked else self.handover.wait_s())
         finally:
             self.is_running = False
+            self.intake.room = -1
             # Who puts an entry from now on sees to it; those before saw us running.
             self.drain()
             self._own_threads.discard(ident)
@@ -278,27 +290,79 @@ class Dispatcher:
         self._escaped = None
         if self.intake.has_refused:
             self.intake.has_refused = False
-            self.within.report_refused()
-        parcels: _Parcels = {}
-        for entry in entries:
+            self.handover.report_refused()
+        self.intake.taken += [*map(type, entries)].count(tuple)
+        self.intake.renew_lease()
+        parcels, pid = Round(), os.getpid()
+        looks: dict[Decision, Look | None] = {}
+        place, window = [0], _FIRST
+        while (at := place[0]) < len(entries):
+            entry = entries[at]
+            place[0] = at + 1
             try:
                 if isinstance(entry, tuple):
-                    self.intake.taken += 1
-                    if entry[1].routing is not self.routing:
-                        entry = self._of_now(entry)  # noqa: PLW2901
-                    for worker in self.targets_of(entry[0], entry[1]):
-                        if worker not in parcels:
-                            parcels[worker] = ([], [], [])
-                        self._pack(worker, entry, *parcels[worker])
+                    if parcels.is_stale:
+                        looks.clear()
+                    if entry[1] not in looks:
+                        looks[entry[1]] = self._look(entry[1], parcels)
+                    look = looks[entry[1]]
+                    if look is None or entry[2] is not None:
+                        self._pack_one(entry, parcels, pid)
+                    else:
+                        done = 0
+                        if entry[0] is None and look.straight:
+                            run = entries[at : at + window]
+                            done = self.packer.pack_straight(run, looks, look, place)
+                            window = SPELL if done == window else _FIRST
+                        if not done:
+                            self.packer.pack_plainly(entry, look, pid)
+                    if self.packer.made >= SPELL:
+                        self._rest()
                 else:  # a barrier: all before it first
+                    looks.clear()
                     self._hand_over_all(parcels)
                     entry()
             except BaseException as fault:
                 self._count_fault(fault)
                 self._keep_for_the_caller(fault)
         self._hand_over_all(parcels)
+        self.intake.room = self._room() if self.is_running else -1
         self._let_escape()
         return len(entries)
+
+    def _pack_one(self, entry: Entry, parcels: Round, pid: int) -> None:
+        """Put one record, of which not all targets may get all, into the parcels."""
+        if entry[0] is None:
+            entry = (thaw(entry, pid), entry[1], None)
+        if entry[1].routing is not self.routing:
+            entry = self._of_now(entry)
+        if entry[1].is_dealt:
+            self._pack_dealt(entry, parcels)
+        else:
+            self.packer.pack(entry, self.targets_of(entry[0], entry[1]), parcels)
+
+    def _room(self) -> int:
+        """Return how many entries have room; beyond, callers look closer, and may wait."""
+        room = self.intake.most
+        for worker in self.routing.workers.values():
+            queue = worker.queue
+            if queue.overflow == "block" and not queue.gave_up:
+                room = min(room, queue.room())
+        return room
+
+    def _rest(self) -> None:
+        """Let callers have the interpreter for a moment."""
+        self.packer.made = 0
+        is_ours = native.get_ident() == self._own_ident
+        if not is_ours or self.is_hasty or len(self.intake.entries) >= FAR_BEHIND:
+            return
+        begun = monotonic()
+        if begun >= self._rest_from:
+            native.sleep(REST_S)
+            # Threads that compute give the interpreter back after 5 ms each: as long as
+            # the rest took, there is none, else we would hardly get on.
+            now = monotonic()
+            self._rest_from = now + now - begun
 
     def _keep_for_the_caller(self, fault: BaseException) -> None:
         """Keep a Ctrl-C, or the like, of a thread that is not ours until all is in order."""
@@ -310,69 +374,41 @@ class Dispatcher:
         if fault is not None:
             raise fault
 
-    def _hand_over_all(self, parcels: "_Parcels") -> None:
-        for worker, parcel in parcels.items():
+    def _hand_over_all(self, parcels: Round) -> None:
+        for worker, parcel in parcels.take():
             try:
-                self.hand_over(worker, *parcel)
+                self.hand_over(worker, parcel)
                 if worker.is_sync:  # since a reload, and the caller is gone
                     worker.drain()
             except BaseException as fault:  # must not cost the other workers theirs
                 worker.note(fault)
                 self._keep_for_the_caller(fault)
-        parcels.clear()
 
-    def _pack(
-        self,
-        worker: Worker,
-        entry: Entry,
-        items: list[Item],
-        filtered: list[str],
-        dropped: list[tuple[str, int]],
-    ) -> None:
-        """Filter and encode one record for `worker`."""
-        record: logging.LogRecord | None
-        record, _, refused_by = entry
-        if refused_by and worker in refused_by:
-            filtered.append(refused_by[worker])
-            return
-        levelno = level_of(record)
-        if fault := worker.queue.fault_now(levelno):
-            dropped.append((fault, levelno))
-            return
-        try:
-            for name, apply in worker.filters:
-                record = apply(record)
-                if record is None:
-                    filtered.append(name)
-                    return
-            if worker.encodes_late:  # in another thread, which formats a record of its own
-                payload: Any = copy_of(record)
-            else:
-                payload = worker.encode_safely(record)
-        except BaseException as broken:
-            dropped.append(("format_error", levelno))
-            worker.note(broken)
-            self._keep_for_the_caller(broken)
-            return
-        size = len(payload) if isinstance(payload, bytes) else RECORD_SIZE
-        if worker.keeps_records and not worker.encodes_late:
-            packed = pack(record)
-            payload, size = Kept(payload, packed), size + len(packed)
-        items.append((payload, levelno, size))
+    def _look(self, decision: Decision, parcels: Round) -> Look | None:
+        """Return who gets records of `decision` now, where all of them get all of it."""
+        routing = self.routing
+        if decision.routing is not routing or decision.plan is not None or routing.context:
+            return None
+        if decision.is_unmatched or decision.key is None:
+            return None
+        look = parcels.look(decision.targets, decision.key[1])
+        look.begin(parcels)
+        return look if look.is_plain else None
 
-    def hand_over(
-        self,
-        worker: Worker,
-        items: list[Item],
-        filtered: list[str],
-        dropped: list[tuple[str, int]],
-    ) -> None:
+    def _pack_dealt(self, entry: Entry, parcels: Round) -> tuple[Worker, ...]:
+        """Filter and encode one record whose routes have filters; return who is dealt one."""
+        hands = self.dealer.deal(entry)
+        for hand in hands:
+            self.packer.pack_hand(hand, parcels)
+        return tuple(hand.worker for hand in hands)
+
+    def hand_over(self, worker: Worker, parcel: Parcel) -> None:
         """Put a parcel into a worker's queue and see to it that it is awake."""
         losses = worker.queue.losses
-        worker.queue.put(items, filtered, dropped)
+        worker.queue.put(parcel.items, parcel.filtered, parcel.dropped)
         if worker.queue.losses != losses:  # a worker that hangs cannot say it
             worker.announce_drops()
-        if items and not worker.is_sync:
+        if parcel.items and not worker.is_sync:
             worker.wake()
 
     def give(
@@ -382,7 +418,9 @@ class Dispatcher:
 
         `filtered` says of further ones why they are not for the worker.
         """
-        parcel: _Parcel = ([], list(filtered), [])
+        parcels = Round()
+        parcel = parcels.parcel(worker)
+        parcel.filtered.extend(filtered)
         for record in records:
             entry: Entry = (record, _NOBODY, None)
             if worker.gates:
@@ -390,8 +428,9 @@ class Dispatcher:
                     record, (worker,), self._running_filters, self._count_fault
                 )
                 entry = (passed, _NOBODY, refused)
-            self._pack(worker, entry, *parcel)
-        self.hand_over(worker, *parcel)
+            self.packer.pack(entry, (worker,), parcels)
+        for _, parcel in parcels.take():
+            self.hand_over(worker, parcel)
         if worker.is_sync:
             worker.drain()
 
@@ -402,11 +441,14 @@ class Dispatcher:
                 self._escaped = None
                 if entry[1].routing is not self.routing:
                     entry = self._of_now(entry)
-                targets = self.targets_of(entry[0], entry[1])
-                for worker in targets:
-                    parcel: _Parcel = ([], [], [])
-                    self._pack(worker, entry, *parcel)
-                    self.hand_over(worker, *parcel)
+                parcels = Round()
+                if entry[1].is_dealt:
+                    targets = self._pack_dealt(entry, parcels)
+                else:
+                    targets = self.targets_of(entry[0], entry[1])
+                    self.packer.pack(entry, targets, parcels)
+                for worker, parcel in parcels.take():
+                    self.hand_over(worker, parcel)
                 escaped = self._escaped
             for worker in targets:
                 if worker.is_sync:

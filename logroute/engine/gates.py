@@ -8,11 +8,11 @@ for records that were on their way while a reload put another handler there.
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from logroute.engine.worker import Worker
+from logroute.light import Any
 
-__all__ = ["run_gates"]
+__all__ = ["run_filter", "run_gates"]
 
 
 def run_gates(
@@ -32,7 +32,7 @@ def run_gates(
     refused: dict[Worker, str] = {}
     for worker in workers:
         for filter in worker.gates:
-            result = _run_filter(filter, record, running, on_fault)
+            result = run_filter(filter, record, running, on_fault)
             if not result:
                 refused[worker] = getattr(filter, "name", "") or type(filter).__name__
                 break
@@ -41,7 +41,7 @@ def run_gates(
     return record, refused or None
 
 
-def _run_filter(
+def run_filter(
     filter: Any,
     record: logging.LogRecord,
     running: set[tuple[int, int]],

@@ -6,14 +6,13 @@ in ten seconds, the first time after two, and once more when that has ended.
 """
 
 import logging
-import os
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
-from logroute.delivery.queue import Losses, OwnLevel, by_level_name
+from logroute.delivery.ledger import Losses, OwnLevel, add_losses, by_level_name
 from logroute.engine.worker import Worker
-from logroute.records import blank_record
+from logroute.light import NamedTuple
+from logroute.records import own_record
 
 __all__ = ["LOGGER", "Loss", "LossTeller"]
 
@@ -63,26 +62,9 @@ class Loss(NamedTuple):
 
     def record(self) -> logging.LogRecord:
         """Return the record that tells it, with ``handler`` and ``dropped`` for machines."""
-        record = blank_record()
-        now, blank = time.time(), record.created
-        record.__dict__.update(
-            name=LOGGER,
-            msg=self.text,
-            levelno=LEVEL,
-            levelname="WARNING",
-            pathname=__file__,
-            filename="losses.py",
-            module="losses",
-            funcName="record",
-            created=now,
-            msecs=now % 1 * 1000,
-            relativeCreated=record.relativeCreated + (now - blank) * 1000,
-            threadName=LOGGER,
-            process=os.getpid(),
-            handler=self.worker.name,
-            dropped={reason: by_level_name(found) for reason, found in self.counts.items()},
-        )
-        return record
+        dropped = {reason: by_level_name(found) for reason, found in self.counts.items()}
+        fields = {"handler": self.worker.name, "dropped": dropped}
+        return own_record(LOGGER, LEVEL, self.text, (__file__, "record"), fields)
 
 
 class _Episode:
@@ -137,25 +119,19 @@ class LossTeller:
         return found
 
     def _look(self, worker: Worker, episode: _Episode, now: float, is_end: bool) -> Loss | None:
-        lost = worker.queue.take_untold()
+        lost = worker.take_untold()
         if lost:
-            _add(episode.total, lost)
+            add_losses(episode.total, lost)
             since, episode.told = episode.told, now
             episode.due = now + self._period_s
             if not is_end:
                 return Loss(worker, lost, now - since)
         self.episodes.pop(worker, None)
-        if worker.queue.has_untold and not is_end:  # it came as we looked
-            self.report(worker)
+        if worker.has_untold and not is_end:  # it came as we looked, or a disk stalls
+            episode.due = now + min(GATHER_S, self._period_s)
+            self.episodes.setdefault(worker, episode)
             return None
         if not episode.total:  # nothing but the loss of what we told
             return None
         seconds = episode.told - episode.begun
         return Loss(worker, episode.total, seconds, is_last=True, is_over=not is_end)
-
-
-def _add(total: Losses, lost: Losses) -> None:
-    for reason, found in lost.items():
-        of_reason = total.setdefault(reason, {})
-        for levelno, count in found.items():
-            of_reason[levelno] = of_reason.get(levelno, 0) + count

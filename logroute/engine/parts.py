@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from logroute.engine.dispatch import Routing
+from logroute.engine.routing import Routing
 from logroute.engine.worker import Worker
+from logroute.light import Any
 from logroute.routing import RouteTable
 from logroute.sinks import Encoder, Format
 

@@ -1,9 +1,9 @@
 """What became of a reload. Plain values; any thread."""
 
 import enum
-from typing import NamedTuple
 
 from logroute.diagnostics import Diagnostic, Severity
+from logroute.light import NamedTuple
 
 __all__ = ["Outcome", "Reloaded"]
 

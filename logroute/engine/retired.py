@@ -5,13 +5,14 @@ Any thread asks; the threads in which workers end write.
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
 from logroute import native
 from logroute.engine.notices import Notices
-from logroute.engine.retirement import GRACE_S, Retirement, add_counts
+from logroute.engine.retirement import Retirement, add_counts
 from logroute.engine.worker import Worker
+from logroute.light import Any
 
 __all__ = ["Retired"]
 
@@ -24,12 +25,15 @@ OTHERS = "(others)"
 class Retired:
     """The workers of one runtime that reloads have replaced."""
 
-    def __init__(self, notices: Notices) -> None:
-        """Start with none."""
+    def __init__(self, notices: Notices, on_end: Callable[[Worker], object]) -> None:
+        """Start with none; `on_end` is called with each that has ended."""
         self._notices = notices
+        self._on_end = on_end
         self._lock = native.RLock()
         self._retirements: tuple[Retirement, ...] = ()
         self._totals: dict[str, dict[str, Any]] = {}
+        #: Those whose threads did not end in time, as a destination does not answer.
+        self._late: weakref.WeakSet[Worker] = weakref.WeakSet()
 
     @property
     def draining(self) -> tuple[Worker, ...]:
@@ -63,17 +67,20 @@ class Retired:
     def _enter(self, retirement: Retirement, worker: Worker) -> None:
         """Add the ledger of a worker that has ended to those of its name."""
         with self._lock:
-            counts = worker.queue.counts()
+            counts = worker.counts()
             known = worker.name in self._totals or len(self._totals) < MOST_NAMES
             add_counts(self._totals.setdefault(worker.name if known else OTHERS, {}), counts)
+            if any(part.is_running for part in worker.chain):
+                self._late.add(worker)
             retirement.drop(worker)
             self._retirements = tuple(each for each in self._retirements if each.workers)
+        self._on_end(worker)
 
     def finish(self, deadline: float) -> None:
         """End them all at `deadline` (monotonic seconds), if not before."""
         for retirement in self._retirements:
             retirement.hasten(deadline)
-        self.wait(deadline + GRACE_S)
+        self.wait(deadline + max((worker.grace_s for worker in self.draining), default=0.0))
 
     def finish_by(self, timeout_s: float) -> bool:
         """Wait until all have ended, at most `timeout_s`; return whether they have."""
@@ -91,6 +98,9 @@ class Retired:
         self._totals = {}
         for retirement in retirements:
             retirement.forget()
+        late, self._late = list(self._late), weakref.WeakSet()
+        for worker in late:
+            worker.reset_after_fork()
 
     def counts(self) -> dict[str, Any]:
         """Return the ledgers of all replaced workers, added up by their handlers' names."""
@@ -99,5 +109,5 @@ class Retired:
             for name, counts in self._totals.items():
                 add_counts(totals.setdefault(name, {}), counts)
             for worker in self.draining:
-                add_counts(totals.setdefault(worker.name, {}), worker.queue.counts())
+                add_counts(totals.setdefault(worker.name, {}), worker.counts())
             return totals

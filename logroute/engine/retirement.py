@@ -9,17 +9,14 @@ import functools
 import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
 from logroute import native
 from logroute.bell import Latch
 from logroute.engine.notices import Notices
-from logroute.engine.worker import Worker
+from logroute.engine.worker import GRACE_S, LOCAL_S, Worker
+from logroute.light import Any
 
 __all__ = ["Retirement", "add_counts", "end_worker"]
-
-#: How long a worker whose time is up may take to notice it.
-GRACE_S = 0.2
 
 
 class Retirement:
@@ -128,16 +125,18 @@ def end_worker(worker: Worker, deadline: Callable[[], float]) -> int:
         worker: nobody puts to its queue any more.
         deadline: says when to give up (monotonic seconds); that may become earlier.
     """
-    if worker.held is not None:  # two reloads in a row; those before it end first
-        worker.held.wait(deadline() - time.monotonic())
+    held = worker.chain[-1].held  # with a spool only the rear waits
+    if held is not None:  # two reloads in a row; those before it end first
+        held.wait(deadline() - time.monotonic())
         worker.let_go()
     if worker.queue.waiting and not worker.is_running:
         if worker.is_sync:
             worker.drain()
         else:
             worker.wake()
+    worker.bring_home(deadline() + LOCAL_S)
     worker.stop(deadline())
-    ended = worker.join(deadline() + GRACE_S - time.monotonic())
+    ended = worker.join(deadline() + worker.grace_s - time.monotonic())
     left = worker.close_queue("shutdown", to_fallback=True)
     if ended:
         worker.close_sink(max(GRACE_S, deadline() - time.monotonic()))

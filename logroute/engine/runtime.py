@@ -1,12 +1,10 @@
 """The runtime: one running config. Starts, flushes, stops; survives fork and exit.
 
-Hooks that must find runtimes (fork, exit) hold them weakly. Threads hold the
-dispatcher and the workers, never the runtime, so that a runtime that is dropped
-is collected and its threads end.
+Threads hold the dispatcher and the workers, never the runtime, and the hooks of
+the process hold it weakly (`hooks.py`), so that a runtime that is dropped is
+collected and its threads end.
 """
 
-import atexit
-import itertools
 import logging
 import os
 import sys
@@ -14,27 +12,29 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from logroute import native
 from logroute.bell import Latch
-from logroute.engine import forks
-from logroute.engine.dispatch import Dispatcher, Routing
-from logroute.engine.ending import drain, hasten, longest_chain, stages
+from logroute.engine import hooks
+from logroute.engine.dispatch import Dispatcher
+from logroute.engine.ending import close, drain
+from logroute.engine.exits import Exit
+from logroute.engine.express import Lanes
 from logroute.engine.intake import Intake
 from logroute.engine.notices import Notices, describe
 from logroute.engine.parts import Parts
 from logroute.engine.reloaded import Reloaded
 from logroute.engine.retired import Retired
+from logroute.engine.routing import Routing
+from logroute.engine.settling import pass_on, settle, settle_all
 from logroute.engine.stats import collect
 from logroute.engine.worker import Worker
+from logroute.light import Any
 from logroute.records import message_of
 from logroute.routing import RouteTable
 from logroute.sinks import Encoder, Format
 
 __all__ = ["Runtime"]
-
-_alive: "weakref.WeakSet[Runtime]" = weakref.WeakSet()
 
 
 class Runtime:
@@ -53,6 +53,8 @@ class Runtime:
     ) -> None:
         """Join the parts; threads start at the first record."""
         self.pid = os.getpid()
+        #: Its first item is true in this process, and no more in one that it forks.
+        self.mark = native.fork_mark()
         self.own_threads = own_threads
         self.notices = notices
         self.shutdown_timeout_s = shutdown_timeout_s
@@ -61,7 +63,7 @@ class Runtime:
         routing = Routing(table, self.workers, context, is_quiet=keeps_unmatched_quiet)
         self.dispatcher = Dispatcher(routing, self.intake, notices, own_threads)
         #: Workers that reloads have replaced.
-        self.retired = Retired(notices)
+        self.retired = Retired(notices, lambda former: pass_on(self, former))
         #: While a reload changes over: all that it takes away and brings.
         self.changing: tuple[Worker, ...] = ()
         #: When this began in this process: seconds since the epoch, and monotonic ones.
@@ -76,28 +78,29 @@ class Runtime:
         self.token = (self.pid, id(self))
         #: Filters that run at this moment: thread and filter, by their idents.
         self.running_filters: set[tuple[int, int]] = set()
+        #: Threads in which a handler writes at this moment, by their idents.
+        self.writing: set[int] = set()
         self.internal = 0
         self.faults = 0
         self._encoders: dict[str, Callable[[Format], Encoder]] = {}
-        self._exit_deadline = 0.0
-        #: Workers that had all the time there was at exit; nobody waits for them again.
-        self._given_up: frozenset[Worker] = frozenset()
-        self._revivals: dict[int, tuple[int, object]] = {}
+        #: The short way from plain loggers to the intake.
+        self.lanes = Lanes(self)
+        #: How this ends with its process.
+        self.exit = Exit(self)
+        #: Threads that begin this anew in a forked child, by its pid.
+        self.revivals: dict[int, tuple[int, object]] = {}
         self._listeners: list[Callable[[], object]] = []
         self._undo: list[Callable[[], None]] = []
         self._starters: list[Callable[[], object]] = []
         self._reloader: Callable[[], Reloaded] | None = None
-        _alive.add(self)
-        _install_hooks()
-        if forks.is_multiprocessing_child():
-            forks.drain_in_children(self, _drain_all)
+        hooks.watch(self)
         self._finalizer = weakref.finalize(self, _end_threads, self.dispatcher)
         self._finalizer.atexit = False
 
     def add(self, worker: Worker, encoder: Callable[[Format], Encoder] | None = None) -> None:
         """Add a worker; `encoder` makes its encoder anew when its formatter changes."""
         self.workers[worker.name] = worker
-        self.dispatcher.within.adopt(worker)
+        self.dispatcher.handover.adopt(worker)
         if encoder is not None:
             self._encoders[worker.name] = encoder
 
@@ -126,42 +129,18 @@ class Runtime:
         """Wait until every record accepted before the call is settled.
 
         Settled means delivered or counted as lost. Returns False if `timeout`
-        seconds (default: the config's `shutdown_timeout`) were not enough.
+        seconds (default: the config's `shutdown_timeout`) were not enough, or if a
+        handler that a reload has replaced left some in a spool for the next start.
         """
+        return settle_all(self, self._deadline(timeout))
+
+    def _deadline(self, timeout: float | None) -> float:
         timeout_s = self.shutdown_timeout_s if timeout is None else timeout
-        deadline = time.monotonic() + min(timeout_s, threading.TIMEOUT_MAX / 2)
-        workers = (*self.workers.values(), *self.retired.draining)
-        for _ in range(1 + longest_chain(workers)):  # what is passed on is settled later
-            before = self.dispatcher.within.passed_on
-            if not self.settle(workers, max(0.0, deadline - time.monotonic())):
-                return False
-            if self.dispatcher.within.passed_on == before:
-                break
-        return True
+        return time.monotonic() + min(timeout_s, threading.TIMEOUT_MAX / 2)
 
     def settle(self, workers: tuple[Worker, ...], timeout_s: float) -> bool:
         """Wait until what these workers have or will get of the intake is settled."""
-        if native.get_ident() in self.own_threads:
-            return False  # a sink that flushes would wait for itself
-        if self.pid != os.getpid():
-            self.revive()
-        done = _Countdown(len(workers) + 1)
-
-        def dispatched() -> None:
-            for worker in workers:
-                worker.queue.when_settled(done.tick)
-                worker.hurry()
-            done.tick()
-
-        self.intake.put_barrier(dispatched)
-        if not self.dispatcher.is_running:
-            self._start()
-        try:
-            is_settled = done.wait(timeout_s)
-        finally:
-            for worker in workers:
-                worker.queue.forget(done.tick)
-        return is_settled
+        return settle(self, workers, timeout_s)
 
     def shutdown(self, timeout: float | None = None) -> dict[str, int]:
         """Stop taking records, drain for at most `timeout` seconds, end all threads.
@@ -173,8 +152,8 @@ class Runtime:
         if self.is_shut_down:
             return {}
         self.is_shut_down = True
-        timeout_s = self.shutdown_timeout_s if timeout is None else timeout
-        deadline = time.monotonic() + min(timeout_s, threading.TIMEOUT_MAX / 2)
+        self.lanes.end()
+        deadline = self._deadline(timeout)
         for undo in reversed(self._undo):
             undo()
         self._undo.clear()
@@ -186,7 +165,10 @@ class Runtime:
         return self._end(deadline)
 
     def _end(self, deadline: float) -> dict[str, int]:
-        undelivered = self._close(deadline)
+        undelivered = close(self, deadline)
+        self._finalizer.detach()
+        hooks.forget(self)
+        self.handlers.clear()
         for name, count in undelivered.items():
             self.notices.say(
                 f"{name}:shutdown", f"handler `{name}` did not deliver {count} records in time"
@@ -200,37 +182,7 @@ class Runtime:
         """
         return drain(self, deadline)
 
-    def _close(self, deadline: float) -> dict[str, int]:
-        self.retired.finish(deadline)
-        for worker in self.workers.values():
-            worker.let_go()
-        feeders = [worker for worker in self.workers.values() if worker.feeds_others]
-        for worker in reversed(feeders):  # what they hold back goes to handlers that stand yet
-            self._await_intake(deadline)  # perhaps to one of their own
-            worker.stop(deadline)
-            if worker.join(deadline - time.monotonic()):
-                worker.close_sink(max(0.2, deadline - time.monotonic()))
-        if feeders:
-            self.drain(deadline)
-        self.dispatcher.stop(max(0.1, deadline - time.monotonic()))
-        hasten(self.workers.values())
-        undelivered = {}
-        for stage in stages(self.workers.values()):
-            for worker in stage:
-                worker.stop(deadline)
-            for worker in stage:
-                ended = worker.join(deadline + 0.2 - time.monotonic())
-                left = worker.close_queue("shutdown")
-                if left:
-                    undelivered[worker.name] = left
-                if ended:
-                    worker.close_sink(max(0.2, deadline - time.monotonic()))
-        self._finalizer.detach()
-        _alive.discard(self)
-        self.handlers.clear()
-        return undelivered
-
-    def _await_intake(self, deadline: float) -> None:
+    def await_intake(self, deadline: float) -> None:
         """Wait until all that is in the intake is handed on."""
         handed_on = Latch()
         self.after_intake(handed_on.open)
@@ -281,13 +233,15 @@ class Runtime:
             handlers[name] = former or face
             handlers[name].level = parts.levels[name]
         for worker in parts.routing.workers.values():
-            self.dispatcher.within.adopt(worker)
+            self.dispatcher.handover.adopt(worker)
         self.dispatcher.routing = parts.routing
         self.workers = parts.routing.workers
         self.handlers = handlers
         self._encoders = parts.encoders
         self.shutdown_timeout_s = parts.shutdown_timeout_s
         self.changed()
+        if self.dispatcher.is_running:
+            self._begin()
 
     def swap(self, parts: Parts, timeout_s: float) -> bool:
         """Put `parts` in force between two records; return False if that took too long.
@@ -303,6 +257,7 @@ class Runtime:
         if self.pid != os.getpid():
             self.revive()
         claims, done = [parts], Latch()
+        self.lanes.pause()  # they keep only what the old parts read
 
         def exchange() -> None:
             try:
@@ -311,12 +266,15 @@ class Runtime:
             finally:
                 done.open()
 
-        self.after_intake(exchange)
-        if not done.wait(timeout_s):
-            try:
-                claims.pop()  # from now on the barrier does nothing
-            except IndexError:
-                done.wait(timeout_s)  # it is being done at this moment
+        try:
+            self.after_intake(exchange)
+            if not done.wait(timeout_s):
+                try:
+                    claims.pop()  # from now on the barrier does nothing
+                except IndexError:
+                    done.wait(timeout_s)  # it is being done at this moment
+        finally:
+            self.lanes.resume()
         return self.workers is parts.routing.workers
 
     def off_change(self, call: Callable[[], object]) -> None:
@@ -343,6 +301,7 @@ class Runtime:
         """Forget all decisions."""
         for call in self._listeners:
             call()
+        self.lanes.close()  # last, for who opens one asks for a decision first
 
     def set_level(self, handler: str, levelno: int) -> None:
         """Change a handler's level."""
@@ -352,21 +311,35 @@ class Runtime:
     def set_format(self, handler: str, format: Format) -> None:
         """Change a handler's formatter."""
         if handler in self._encoders:
-            self.workers[handler].encode = self._encoders[handler](format)
+            worker, encoder = self.workers[handler], self._encoders[handler](format)
+            worker.reads = None
+            self.changed()
+            # What comes before has kept only what the former one reads.
+            self.after_intake(lambda: worker.reformat(encoder))
 
     # -- what faces need
+
+    def attend(self, levelno: int) -> None:
+        """See to it that what the express lane has just put is worked on."""
+        intake = self.intake
+        if not self.mark[0]:  # forked without Python's hooks: what came since is ours
+            came = intake.came_since_lease()
+            self.revive()
+            intake.entries.extend(came)
+        intake.ring(levelno)
+        if not self.dispatcher.is_running or self.is_exiting:
+            self.wake()
 
     def wake(self) -> None:
         """See to it that a record just put is worked on, at exit before this returns."""
         if self.is_exiting and sys.is_finalizing():
             self._take_over()
         elif self.is_exiting and self.dispatcher.is_running:
-            others = tuple(w for w in self.workers.values() if w not in self._given_up)
-            self.settle(others, self._time_left())
+            self.exit.settle()
         else:
-            self._start()
+            self.start()
 
-    def _start(self) -> None:
+    def start(self) -> None:
         """Start the dispatcher, or do its work here where no thread can start."""
         if self.is_shut_down:
             self._work_here()
@@ -376,8 +349,14 @@ class Runtime:
         except RuntimeError:  # the interpreter is shutting down
             self._work_here()
             return
+        self._begin()
         for call in self._starters:
             call()
+
+    def _begin(self) -> None:
+        """Let handlers look for work that was there before the first record."""
+        for worker in self.workers.values():
+            worker.begin()
 
     def _take_over(self) -> None:
         """Work here: the interpreter has frozen our threads, with what locks they held."""
@@ -385,10 +364,6 @@ class Runtime:
         for worker in self.workers.values():
             worker.take_over()
         self._work_here()
-
-    def _time_left(self) -> float:
-        """Return the seconds until the end of the drain at exit, never quite none."""
-        return max(0.1, self._exit_deadline - time.monotonic())
 
     def _work_here(self) -> None:
         self.dispatcher.drain()
@@ -417,7 +392,7 @@ class Runtime:
         pid, ident, claim = os.getpid(), native.get_ident(), object()
         if self.pid == pid:
             return
-        owner = self._revivals.setdefault(pid, (ident, claim))  # one of them wins
+        owner = self.revivals.setdefault(pid, (ident, claim))  # one of them wins
         if owner[1] is not claim:
             give_up_at = time.monotonic() + 5.0
             while self.pid != pid and owner[0] != ident and time.monotonic() < give_up_at:
@@ -426,13 +401,16 @@ class Runtime:
         if self.pid != pid:
             self._begin_anew()
         self.pid = pid
-        self._revivals = {}
+        self.mark[0] = 1
+        self.revivals = {}
 
     def _begin_anew(self) -> None:
         self.token = (os.getpid(), id(self))
         self.began = (time.time(), time.monotonic())
+        self.lanes.reset()
         self.own_threads.clear()
         self.running_filters.clear()
+        self.writing.clear()
         self.notices.reset()
         self.intake.reset()
         self.dispatcher.reset()
@@ -444,114 +422,8 @@ class Runtime:
             worker.reset_after_fork()
         self.internal = self.faults = self.dispatcher.unmatched = self.dispatcher.faults = 0
         self.is_exiting = False
-        self._given_up = frozenset()
-        forks.drain_in_children(self, _drain_all)
-
-    def drain_at_exit(self, begun: float | None = None) -> None:
-        """Drain as the process ends; records that come still later are synchronous.
-
-        `begun` is when the end began (monotonic seconds), where that is not now.
-        """
-        if self.is_shut_down or self.is_exiting or self.pid != os.getpid():
-            return
-        begun = time.monotonic() if begun is None else begun
-        self._exit_deadline = begun + min(self.shutdown_timeout_s, threading.TIMEOUT_MAX / 2)
-        settled = self._is_unused() or self._drain_patiently()
-        self.retired.wait(self._exit_deadline)
-        self.is_exiting = True
-        for face in self.handlers.values():  # a later dictConfig has struck them off
-            if all(reference() is not face for reference in logging._handlerList):  # type: ignore[attr-defined]
-                logging._addHandlerRef(face)  # type: ignore[attr-defined]
-        if not settled:
-            stuck = bool(self.intake.entries)
-            self._given_up = frozenset(
-                worker for worker in self.workers.values() if stuck or worker.queue.unsettled
-            )
-            self._tell_undelivered()
-
-    def _tell_undelivered(self) -> None:
-        if waiting := len(self.intake.entries):
-            self.notices.say("intake:exit", f"{waiting} records were not routed in time")
-        for name, worker in self.workers.items():
-            if left := worker.save_rest("shutdown"):
-                self.notices.say(
-                    f"{name}:exit", f"handler `{name}` did not deliver {left} records in time"
-                )
-
-    def drain_for_signal(self, deadline: float, *, is_last: bool) -> None:
-        """Drain before a signal acts, until `deadline`; it may be what ends the process.
-
-        Runs in a signal's handler, in the midst of anything; see `is_entangled`.
-        """
-        if self._is_unused():
-            return
-        settled = self.drain(deadline)
-        feeders = [worker for worker in self.workers.values() if worker.feeds_others]
-        if is_last and feeders:  # what they hold back
-            for worker in feeders:
-                worker.release(max(0.1, deadline - time.monotonic()))
-            settled = self.drain(deadline) and settled
-        if is_last and not settled:
-            self._tell_undelivered()
-
-    def is_entangled(self) -> bool:
-        """Return whether the calling thread holds what our threads may need to go on.
-
-        A signal's handler asks, for what it interrupted goes on only after it.
-        """
-        workers = (*self.workers.values(), *self.retired.draining)
-        starting = self.dispatcher.is_starting or any(worker.is_starting for worker in workers)
-        locks: list[Any] = [logging._lock, self.dispatcher._step_lock]  # type: ignore[attr-defined]
-        for worker in workers:
-            locks += [worker._step_lock, worker.queue._lock]
-        return starting or bool(self._revivals) or any(lock._is_owned() for lock in locks)
-
-    def _is_unused(self) -> bool:
-        """Return whether no record ever came, so that no thread need start to drain."""
-        intake = self.intake
-        return not (intake.taken or intake.entries or self.dispatcher.is_running)
-
-    def _drain_patiently(self) -> bool:
-        """Drain; the first Ctrl-C lets that go on, the second ends it."""
-        for _ in range(2):
-            try:
-                return self.drain(self._exit_deadline)
-            except KeyboardInterrupt:
-                continue
-        self._exit_deadline = time.monotonic()
-        return False
-
-    def close_at_exit(self, worker: Worker) -> None:
-        """Have a sink closed, as `logging.shutdown` closes the handlers one by one."""
-        if self.is_exiting and not self.is_shut_down:
-            try:
-                if worker in self._given_up:
-                    worker.release(0)
-                    return
-                if not self._is_unused():
-                    self.settle((worker,), self._time_left())
-                worker.release(self._time_left())
-            except KeyboardInterrupt:  # nothing but the end of the process is left to do
-                return
-
-
-class _Countdown:
-    """Releases one waiter when it has ticked often enough.
-
-    It holds no lock: the waiter may be a signal's handler, and what it interrupted
-    may wait for the same threads.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._left = itertools.count(count - 1, -1)
-        self._done = Latch()
-
-    def tick(self) -> None:
-        if next(self._left) == 0:
-            self._done.open()
-
-    def wait(self, timeout_s: float) -> bool:
-        return self._done.wait(timeout_s)
+        self.exit.reset()
+        hooks.drain_in_children(self)
 
 
 def _end_threads(dispatcher: Dispatcher) -> None:
@@ -562,38 +434,3 @@ def _end_threads(dispatcher: Dispatcher) -> None:
             worker.stop(time.monotonic() + 1.0)
 
     dispatcher.end_soon(stop)  # waits for nothing: garbage collection may call us anywhere
-
-
-_hooks_installed = False
-
-
-def _install_hooks() -> None:
-    global _hooks_installed
-    if not _hooks_installed:
-        _hooks_installed = True
-        os.register_at_fork(
-            before=_hold_all, after_in_parent=forks.let_go, after_in_child=_revive_all
-        )
-        atexit.register(_drain_all)
-
-
-def _hold_all() -> None:
-    forks.hold(
-        worker
-        for runtime in list(_alive)
-        for worker in dict.fromkeys(
-            (*runtime.workers.values(), *runtime.changing, *runtime.retired.draining)
-        )
-    )
-
-
-def _revive_all() -> None:
-    forks.forget_held()
-    for runtime in list(_alive):
-        runtime.revive()
-
-
-def _drain_all() -> None:
-    begun = time.monotonic()
-    for runtime in list(_alive):
-        runtime.drain_at_exit(begun)

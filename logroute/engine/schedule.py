@@ -4,8 +4,16 @@ from collections.abc import Callable
 
 from logroute.delivery.queue import Queue
 from logroute.delivery.specs import BatchSpec
+from logroute.light import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from logroute.delivery.spool.queue import SpoolQueue
 
 __all__ = ["Schedule"]
+
+
+#: Records of batches that go as one.
+_MOST_JOINED = 10_000
 
 
 class Schedule:
@@ -18,15 +26,17 @@ class Schedule:
 
     def __init__(
         self,
-        queue: Queue,
+        queue: "Queue | SpoolQueue",
         batch: BatchSpec | None,
         clock: Callable[[], float],
         *,
         is_digest: bool = False,
+        joins: bool = False,
         pause_s: Callable[[], float] | None = None,
     ) -> None:
         """Follow `batch`; None: whatever waits goes at once.
 
+        `joins` is that several batches may go as one, where that many wait.
         `pause_s` tells of a sink that rations its batches (`max_per_hour`) how long
         it takes none. Then all that gathers meanwhile is the next one.
         """
@@ -34,6 +44,8 @@ class Schedule:
         self.max_bytes = batch.max_bytes if batch else 1 << 20
         if pause_s is not None:
             self.max_records, self.max_bytes = queue.max_records, queue.max_bytes
+        #: How many records go at a time.
+        self.most_taken = max(self.max_records, _MOST_JOINED) if joins else self.max_records
         self._pause_s = pause_s
         #: The program ends: the last batch goes, whatever the sink's ration.
         self.is_last = False

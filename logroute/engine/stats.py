@@ -7,10 +7,10 @@ lock is held for a moment, as the dispatcher and the worker do.
 import os
 import sys
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
 
 from logroute.engine.retirement import add_counts
+from logroute.light import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from logroute.engine.runtime import Runtime
@@ -60,7 +60,7 @@ def collect(runtime: "Runtime") -> dict[str, Any]:
         "started": started,
         "uptime": time.monotonic() - began,
         "handlers": {name: _of_handler(worker) for name, worker in workers.items()},
-        "accepted": runtime.intake.taken + waiting,
+        "accepted": runtime.intake.taken + runtime.intake.written + waiting,
         "intake": waiting,
         "unmatched": runtime.dispatcher.unmatched,
         "internal": runtime.internal,
@@ -82,23 +82,34 @@ def _of_handler(worker: "Worker") -> dict[str, Any]:
     it is over), ``restarts``, ``breaker`` (closed, open or None), and in one word the
     ``state``: ok, losing, failing, or open.
     """
-    queue: Any = worker.queue
-    last_loss = queue.last_loss_s()
+    queues = [part.queue for part in worker.chain]
+    last_loss = min(_known(queue.last_loss_s() for queue in queues), default=None)
+    last_error = next((part.last_error for part in worker.chain if part.last_error), None)
     breaker = worker.breaker.state if worker.breaker is not None else None
-    counts: dict[str, Any] = queue.counts()
-    return counts | {
-        "queued_bytes": queue.bytes,
-        "oldest": queue.oldest_s(),
-        "max_records": queue.max_records,
-        "max_bytes": queue.max_bytes,
-        "overflow": queue.overflow,
+    return worker.counts() | {
+        "queued_bytes": sum(queue.bytes for queue in queues),
+        "oldest": max(_known(queue.oldest_s() for queue in queues), default=None),
+        "max_records": worker.queue.max_records,
+        "max_bytes": worker.queue.max_bytes,
+        "overflow": worker.queue.overflow,
         "last_loss": last_loss,
-        "state": _state(breaker, worker.last_error, last_loss),
-        "last_error": worker.last_error,
-        "errors": dict(worker.errors),
-        "restarts": worker.restarts,
+        "state": _state(breaker, last_error, last_loss),
+        "last_error": last_error,
+        "errors": _errors(worker),
+        "restarts": sum(part.restarts for part in worker.chain),
         "breaker": breaker,
     }
+
+
+def _known(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _errors(worker: "Worker") -> dict[str, Any]:
+    """Return the errors of a handler: how many, and the last one."""
+    found = [part.errors for part in worker.chain]
+    latest = max(found, key=lambda errors: errors["when"] or 0.0)
+    return dict(latest, count=sum(errors["count"] for errors in found))
 
 
 def _state(breaker: str | None, error: str | None, last_loss: float | None) -> str:

@@ -7,9 +7,9 @@ copies, never on a record that somebody else may see.
 
 import logging
 from collections.abc import Callable
-from typing import ClassVar
 
 from logroute.kinds import KindTable
+from logroute.light import ClassVar
 from logroute.options import Spec
 
 __all__ = ["KINDS", "Filter", "FilterSpec"]

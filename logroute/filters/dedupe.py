@@ -6,10 +6,10 @@ Its memory belongs to the one thread that runs it, as that of `throttle`.
 import logging
 import time
 from collections.abc import Hashable
-from typing import Annotated
 
 from logroute.filters import Filter, FilterSpec
 from logroute.filters.throttle import Throttle
+from logroute.light import Annotated
 from logroute.options import Duration, Opt
 from logroute.records import message_of
 

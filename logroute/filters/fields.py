@@ -7,9 +7,9 @@ No state, so any thread may run them.
 
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
 
 from logroute.filters import Filter, FilterSpec
+from logroute.light import Annotated, Any
 from logroute.options import Opt
 from logroute.records import STANDARD
 

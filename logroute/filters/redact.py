@@ -7,10 +7,10 @@ secret shown is worse than a value lost.
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any
 
 from logroute.filters import Filter, FilterSpec
 from logroute.filters.fields import copy_of
+from logroute.light import Annotated, Any
 from logroute.options import Opt
 from logroute.records import exception_text, extras, message_of
 

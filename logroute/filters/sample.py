@@ -5,10 +5,10 @@ No state of its own, so any thread may run it.
 
 import logging
 from collections.abc import Callable
-from typing import Annotated
 
 from logroute.filters import Filter, FilterSpec
 from logroute.levels import Levels
+from logroute.light import Annotated
 from logroute.options import Level, Opt
 
 __all__ = ["Sample", "SampleSpec"]

@@ -8,10 +8,10 @@ more than that.
 import logging
 import time
 from collections.abc import Callable, Hashable
-from typing import Annotated, Literal
 
 from logroute.filters import Filter, FilterSpec
 from logroute.filters.fields import copy_of
+from logroute.light import Annotated, Literal
 from logroute.options import Duration, Opt
 from logroute.records import message_of
 

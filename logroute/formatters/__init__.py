@@ -5,9 +5,9 @@ a `logging.Formatter`, so that any stdlib or foreign handler can use it too.
 """
 
 import logging
-from typing import ClassVar
 
 from logroute.kinds import KindTable
+from logroute.light import ClassVar
 from logroute.options import Spec
 
 __all__ = ["KINDS", "FormatterSpec", "completed"]

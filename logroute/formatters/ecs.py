@@ -7,18 +7,19 @@ written as it is.
 """
 
 import logging
-from typing import Any
 
 from logroute.formatters import FormatterSpec, completed
+from logroute.formatters.compiled import Memo, Shapes
 from logroute.formatters.json import (
     JsonText,
     UtcClock,
     encodable,
-    extra_fields,
+    extra_keys,
     free_name,
     text_of,
     trace_of,
 )
+from logroute.light import Any
 from logroute.records import message_of
 
 __all__ = ["ECS_VERSION", "EcsFormatter", "EcsSpec"]
@@ -26,6 +27,13 @@ __all__ = ["ECS_VERSION", "EcsFormatter", "EcsSpec"]
 ECS_VERSION = "8.11.0"
 
 _OURS = ("@timestamp", "message", "ecs", "log", "error", "process", "labels")
+_ORIGIN = (
+    ("log.origin.file.name", "filename"),
+    ("log.origin.file.line", "lineno"),
+    ("log.origin.function", "funcName"),
+    ("process.pid", "process"),
+    ("process.thread.name", "threadName"),
+)
 
 
 class EcsSpec(FormatterSpec):
@@ -44,6 +52,9 @@ class EcsFormatter(logging.Formatter):
         super().__init__()
         self._clock = UtcClock()
         self._json = JsonText()
+        quote = self._json.quote
+        self._levels = Memo(lambda level: f'"log.level":{quote(text_of(level).lower())}')
+        self._keys = Shapes(self._find_keys)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as a JSON object without line breaks."""
@@ -53,37 +64,40 @@ class EcsFormatter(logging.Formatter):
             return self._format(completed(record))
 
     def _format(self, record: logging.LogRecord) -> str:
-        values = record.__dict__
-        entry: dict[str, Any] = {
-            "@timestamp": self._time(record),
-            "log.level": text_of(record.levelname).lower(),
-            "message": message_of(record),
-            "ecs.version": ECS_VERSION,
-            "log.logger": record.name,
-            "log.origin.file.name": values.get("filename"),
-            "log.origin.file.line": values.get("lineno"),
-            "log.origin.function": values.get("funcName"),
-            "process.pid": values.get("process"),
-            "process.thread.name": values.get("threadName"),
-        }
-        entry.update(_error(record))
-        labels: dict[str, Any] = {}
-        for name, value in extra_fields(record):
-            if "." in name and name.split(".", 1)[0] not in _OURS:
-                entry[name] = value
-            else:
-                label = name.replace(".", "_").replace("*", "_")
-                labels[free_name(label, labels)] = self._label(value)
+        values, json, keys = record.__dict__, self._json, self._json.keys
+        parts = [
+            f'{{"@timestamp":{self._time(record)},{self._levels.of(record.levelname)}',
+            f'"message":{json(message_of(record))},"ecs.version":"{ECS_VERSION}"',
+            f'"log.logger":{json(record.name)}',
+        ]
+        parts += [f"{keys[key]}{json(values.get(name))}" for key, name in _ORIGIN]
+        parts += [f"{keys[key]}{json(value)}" for key, value in _error(record).items()]
+        own, labels = self._keys(record)
+        parts += [f"{key}{json(values[name])}" for name, key in own]
         if labels:
-            entry["labels"] = labels
-        pairs = [f"{self._json.quote(name)}:{self._json(value)}" for name, value in entry.items()]
-        return encodable(f"{{{','.join(pairs)}}}")
+            texts = [f"{key}{json(self._label(values[name]))}" for name, key in labels]
+            parts.append(f'"labels":{{{",".join(texts)}}}')
+        return encodable(",".join(parts) + "}")
 
-    def _time(self, record: logging.LogRecord) -> str | None:
+    def _find_keys(
+        self, record: logging.LogRecord
+    ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Return the extras that are written as they are, and the labels, with their keys."""
+        own: dict[str, str] = {}
+        labels: dict[str, str] = {}
+        for name, key in extra_keys(record):
+            if "." in key and key.split(".", 1)[0] not in _OURS:
+                own[key] = name
+            else:
+                labels[free_name(key.replace(".", "_").replace("*", "_"), labels)] = name
+        quoted = [[(name, self._json.keys[key]) for key, name in x.items()] for x in (own, labels)]
+        return quoted[0], quoted[1]
+
+    def _time(self, record: logging.LogRecord) -> str:
         try:
-            return self._clock(record.created)
+            return f'"{self._clock(record.created)}"'
         except Exception:
-            return None
+            return "null"
 
     def _label(self, value: object) -> object:
         """Return a scalar: labels hold no objects."""

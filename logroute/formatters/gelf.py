@@ -7,21 +7,23 @@ payload specification. Framing and chunking are the sink's.
 import logging
 import math
 import re
-from typing import Annotated, Any
 
 from logroute.formatters import FormatterSpec, completed
+from logroute.formatters.compiled import Shapes
 from logroute.formatters.json import (
     JsonText,
     encodable,
-    extra_fields,
+    extra_keys,
     free_name,
     text_of,
     trace_of,
 )
+from logroute.light import Annotated
 from logroute.options import Opt
 from logroute.records import message_of
+from logroute.syslog import severity_of
 
-__all__ = ["GelfFormatter", "GelfSpec", "severity_of"]
+__all__ = ["GelfFormatter", "GelfSpec"]
 
 _KEY_FAULTS = re.compile(r"[^\w.\-]", re.ASCII)
 # `_id` is Graylog's own; the others are ours
@@ -48,8 +50,9 @@ class GelfFormatter(logging.Formatter):
     def __init__(self, host: str) -> None:
         """Send as `host`."""
         super().__init__()
-        self._host = host
         self._json = JsonText()
+        self._head = f'{{"version":"1.1","host":{self._json(host)}'
+        self._pairs = Shapes(self._find_pairs)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as a JSON object without line breaks."""
@@ -64,26 +67,33 @@ class GelfFormatter(logging.Formatter):
         short = message.strip().split("\n", 1)[0].rstrip() or "-"
         trace = trace_of(record)
         full = f"{message}\n{trace}" if trace else message
-        entry: dict[str, Any] = {"version": "1.1", "host": self._host, "short_message": short}
+        values, json, keys = record.__dict__, self._json, self._json.keys
+        parts = [self._head, f'"short_message":{json(short)}']
         if full.strip() != short and full.strip():
-            entry["full_message"] = full
+            parts.append(f'"full_message":{json(full)}')
         if isinstance(record.created, float) and math.isfinite(record.created):
-            entry["timestamp"] = round(record.created, 6)
-        entry["level"] = severity_of(record.levelno)
-        entry["_logger"] = record.name
-        entry["_file"] = record.pathname
-        entry["_line"] = record.lineno
-        if record.stack_info:
-            entry["_stack"] = text_of(record.stack_info)
-        for name, value in extra_fields(record, _TAKEN):
-            key = "_" + _KEY_FAULTS.sub("_", name)
-            entry[free_name(key, entry)] = self._field(value)
-        pairs = [
-            f"{self._json.quote(name)}:{self._json(value)}"
-            for name, value in entry.items()
-            if value is not None
-        ]
-        return encodable(f"{{{','.join(pairs)}}}")
+            parts.append(f'"timestamp":{json(round(record.created, 6))}')
+        parts.append(f'"level":{severity_of(record.levelno)}')
+        for key, value in (
+            ("_logger", record.name),
+            ("_file", record.pathname),
+            ("_line", record.lineno),
+            ("_stack", text_of(record.stack_info) if record.stack_info else None),
+        ):
+            if value is not None:
+                parts.append(f"{keys[key]}{json(value)}")
+        for name, key in self._pairs(record):
+            field = self._field(values[name])
+            if field is not None:
+                parts.append(f"{key}{json(field)}")
+        return encodable(",".join(parts) + "}")
+
+    def _find_pairs(self, record: logging.LogRecord) -> list[tuple[str, str]]:
+        """Return the names of the extras, and their keys as JSON."""
+        pairs: dict[str, str] = {}
+        for name, key in extra_keys(record, _TAKEN):
+            pairs[free_name("_" + _KEY_FAULTS.sub("_", key), pairs)] = name
+        return [(name, self._json.keys[key]) for key, name in pairs.items()]
 
     def _field(self, value: object) -> object:
         """Return a text or a number: additional fields hold nothing else."""
@@ -93,11 +103,3 @@ class GelfFormatter(logging.Formatter):
         if isinstance(value, int | float) and not isinstance(value, bool) and text != "null":
             return value
         return text_of(value) if text[:1] == '"' else text
-
-
-def severity_of(levelno: object) -> int:
-    """Return the syslog severity (RFC 5424, 6.2.1) of a level: 2 critical to 7 debug."""
-    if not isinstance(levelno, int):
-        return 6
-    steps = ((50, 2), (40, 3), (30, 4), (25, 5), (20, 6))
-    return next((severity for lowest, severity in steps if levelno >= lowest), 7)

@@ -1,27 +1,26 @@
 """The `json` formatter: a record as one JSON object on one line.
 
-Owns the turning of arbitrary values into JSON, which the formatters for
-particular receivers share. Runs in whichever thread formats; a formatter has no
-state but a clock, so several threads may share it.
+Owns times, extras and traces, which the formatters for particular receivers share.
+Runs in whichever thread formats; a formatter has no state but what it remembers,
+so several threads may share it.
 
-The result is valid JSON (RFC 8259: no NaN) that can be encoded as UTF-8,
-whatever the record holds. An `extra` named like one of our keys is written with
-a `_` behind its name.
+The result is valid JSON that can be encoded as UTF-8, whatever the record holds.
+An `extra` named like one of our keys is written with a `_` behind its name.
 """
 
-import datetime as dt
 import logging
 import math
-import re
-import time
-from collections.abc import Callable, Collection, Container, Iterator, Mapping
-from itertools import islice
-from json.encoder import encode_basestring, encode_basestring_ascii
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
 from logroute.formatters import FormatterSpec, completed
+from logroute.formatters.clock import UtcClock
+from logroute.formatters.compiled import MOST_SHAPES, Shapes
+from logroute.formatters.jsonlines import line_names, line_writer, straight_writer
+from logroute.formatters.jsontext import JsonText, encodable, text_of
+from logroute.framing import Framing, Straight
+from logroute.light import Annotated, Any, Literal
 from logroute.options import Opt
-from logroute.records import exception_text, extras, message_of
+from logroute.records import EXTRAS, blank_record, exception_text, extras, message_of
 
 __all__ = [
     "JsonFormatter",
@@ -29,22 +28,11 @@ __all__ = [
     "JsonText",
     "UtcClock",
     "encodable",
-    "extra_fields",
+    "extra_keys",
     "free_name",
     "text_of",
     "trace_of",
 ]
-
-#: Whole numbers below it are plain in every reader.
-_LARGE = 1 << 63
-
-MAX_DEPTH = 6
-MAX_ITEMS = 100_000
-_CUT = '"..."'
-# Tuples, since `list | tuple` makes a new object at each use.
-_LISTS = (list, tuple, set, frozenset)
-_BYTES = (bytes, bytearray, memoryview)
-_TIMES = (dt.date, dt.time)
 
 #: Extras that repeat the message for a terminal (uvicorn).
 _NOISE = frozenset({"color_message"})
@@ -70,7 +58,11 @@ class JsonSpec(FormatterSpec):
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as one JSON object; never raises and never changes the record."""
+    """Formats a record as one JSON object; never raises and never changes the record.
+
+    Attributes:
+        reads: the attributes of a record that it reads; of a subclass None, perhaps all.
+    """
 
     def __init__(
         self,
@@ -84,80 +76,99 @@ class JsonFormatter(logging.Formatter):
         self._quote = self._value.quote
         self._fields = tuple(name for name in dict.fromkeys(fields) if name not in _KEYS)
         self._taken = _KEYS | frozenset(self._fields)
-        self._stamp = _epoch if timestamp == "epoch" else _quoted(UtcClock())
+        self._clock = UtcClock() if timestamp == "rfc3339" else None
+        self.reads: frozenset[str] | None = None
+        if type(self) is JsonFormatter:
+            self.reads = EXTRAS | set(self._fields)
+        self._pairs = Shapes(self._find_pairs)
+        self._names = line_names(self._value, self._clock or _epoch, self._general, self._traces)
+        self._writers = Shapes(lambda record: line_writer(self._pairs(record), self._names))
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as a JSON object without line breaks."""
+        try:
+            names, write = self._writers.last
+            if write is None or names != [*record.__dict__]:
+                write = self._writers(record)
+            return write(record)
+        except Exception:
+            return self._general(record)
+
+    def straight(self, framing: Framing) -> Straight | None:
+        """Return a way from what the express lane keeps to a payload; see `compiled.straight`."""
+        if self.reads != EXTRAS:
+            return None
+        writers: dict[tuple[str, ...], Straight] = {}
+
+        def make(extra: dict[str, Any] | None) -> Straight:
+            record = blank_record()
+            record.__dict__.update(extra or {})
+            return straight_writer(self._pairs(record), self._names, framing, [*(extra or {})])
+
+        def write(
+            entries: Sequence[Any],
+            looks: Mapping[Any, object],
+            look: object,
+            level: str,
+            add: Callable[[bytes], object],
+        ) -> None:
+            extra = entries[0][9]
+            shape = (*extra,) if extra else ()
+            writer = writers.get(shape)
+            if writer is None:
+                try:
+                    writer = make(extra)
+                except Exception:  # too deep in the stack to compile, or at the end of the memory
+                    return
+                if len(writers) >= MOST_SHAPES:
+                    writers.clear()
+                writers[shape] = writer
+            writer(entries, looks, look, level, add)
+
+        return write
+
+    def _general(self, record: logging.LogRecord) -> str:
         try:
             return self._format(record)
         except AttributeError:
             return self._format(completed(record))
 
     def _format(self, record: logging.LogRecord) -> str:
-        parts = [self._head(record)]
-        if self._fields:
-            values = record.__dict__
-            parts += [
-                f"{self._quote(name)}:{self._value(values[name])}"
-                for name in self._fields
-                if name in values
-            ]
-        for name, value in extra_fields(record, self._taken, self._fields):
-            parts.append(f"{self._quote(name)}:{self._value(value)}")
-        if record.exc_info or record.exc_text:
-            trace = trace_of(record)
-            if trace:
-                parts.append(f'"exception":{self._quote(trace)}')
-        if record.stack_info:
-            parts.append(f'"stack":{self._quote(text_of(record.stack_info))}')
-        return encodable(",".join(parts) + "}")
+        values = record.__dict__
+        parts = [
+            f'{{"timestamp":{self._stamp(record.created)}',
+            f'"level":{self._quote(text_of(record.levelname))}',
+            f'"logger":{self._quote(text_of(record.name))}',
+            f'"message":{self._quote(message_of(record))}',
+        ]
+        parts += [f"{key}{self._value(values[name])}" for name, key in self._pairs(record)]
+        return encodable(",".join(parts) + self._traces(record))
 
-    def _head(self, record: logging.LogRecord) -> str:
-        quote = self._quote
-        stamp, level, logger = self._stamp(record.created), record.levelname, record.name
-        try:
-            message = record.getMessage()
-            level, logger, message = quote(level), quote(logger), quote(message)
-        except Exception:
-            message = quote(message_of(record))
-            level, logger = quote(text_of(level)), quote(text_of(logger))
-        return f'{{"timestamp":{stamp},"level":{level},"logger":{logger},"message":{message}'
+    def _find_pairs(self, record: logging.LogRecord) -> list[tuple[str, str]]:
+        """Return the attributes to write behind the message, and their keys as JSON."""
+        fields = [(name, name) for name in self._fields if name in record.__dict__]
+        pairs = [*fields, *extra_keys(record, self._taken, self._fields)]
+        return [(name, self._value.keys[key]) for name, key in pairs]
 
-
-class UtcClock:
-    """Writes times as RFC 3339 in UTC with microseconds; keeps the text of the last second."""
-
-    __slots__ = ("_last",)
-
-    def __init__(self) -> None:
-        """Know no second yet."""
-        self._last: tuple[int, str] = (-1, "1969-12-31T23:59:59")
-
-    def __call__(self, created: float) -> str:
-        """Return `created`, seconds since 1970, as text.
-
-        Raises:
-            Exception: `created` is not a time.
-        """
-        second = math.floor(created)
-        micros = int((created - second) * 1_000_000 + 0.5)
-        if micros == 1_000_000:
-            second, micros = second + 1, 0
-        last, text = self._last
-        if second != last:
-            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-            self._last = (second, text)
-        return f"{text}.{micros:06d}Z"
-
-
-def _quoted(clock: UtcClock) -> Callable[[Any], str]:
-    def stamp(created: Any) -> str:
+    def _stamp(self, created: Any) -> str:
+        clock = self._clock
+        if clock is None:
+            return _epoch(created)
         try:
             return f'"{clock(created)}"'
         except Exception:
             return "null"
 
-    return stamp
+    def _traces(self, record: logging.LogRecord) -> str:
+        """Return the end of the object, with what only some records have."""
+        text = ""
+        if record.exc_info or record.exc_text:
+            trace = trace_of(record)
+            if trace:
+                text = f',"exception":{self._quote(trace)}'
+        if record.stack_info:
+            text += f',"stack":{self._quote(text_of(record.stack_info))}'
+        return text + "}"
 
 
 def _epoch(created: Any) -> str:
@@ -167,20 +178,20 @@ def _epoch(created: Any) -> str:
         return "null"
 
 
-def extra_fields(
+def extra_keys(
     record: logging.LogRecord, taken: frozenset[str] = frozenset(), done: tuple[str, ...] = ()
-) -> Iterator[tuple[str, Any]]:
-    """Yield the extras of `record` under keys that are none of `taken`.
+) -> Iterator[tuple[str, str]]:
+    """Yield the names of the extras of `record`, and keys for them that are none of `taken`.
 
     Those named in `done` are already written and left out.
     """
-    for name, value in extras(record):
+    for name, _ in extras(record):
         if name in taken:
             if name in done:
                 continue
-            yield free_name(name, taken, record.__dict__), value
+            yield name, free_name(name, taken, record.__dict__)
         elif name not in _NOISE:
-            yield name, value
+            yield name, name
 
 
 def free_name(name: str, *taken: Container[str]) -> str:
@@ -196,118 +207,3 @@ def trace_of(record: logging.LogRecord) -> str:
         return text_of(exception_text(record) or "")
     except Exception as fault:
         return f"<unprintable traceback: {type(fault).__name__}>"
-
-
-# As in the `text` formatter; JSON itself escapes C0.
-_UNSAFE = re.compile(
-    "[\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
-
-
-def encodable(text: str) -> str:
-    r"""Return JSON text that UTF-8 takes and no reader of lines or terminal trips over.
-
-    Lone surrogates, DEL, C1 controls, line separators and bidirectional controls
-    are written as `\u2028`; they stand in strings only.
-    """
-    if text.isascii():
-        return text if "\x7f" not in text else text.replace("\x7f", "\\u007f")
-    return text if text.isprintable() else _UNSAFE.sub(_escaped, text)
-
-
-def text_of(value: object) -> str:
-    """Return ``str(value)``, or ``<unprintable Type>`` where that raises."""
-    try:
-        if isinstance(value, str):
-            return str.__str__(value)  # of a subclass, the text itself
-        if isinstance(value, _BYTES):
-            return bytes(value).decode("utf-8", "backslashreplace")
-        if isinstance(value, _TIMES):
-            return value.isoformat()
-        return str.__str__(str(value))
-    except Exception:
-        return f"<unprintable {type(value).__name__}>"
-
-
-class JsonText:
-    """Writes any value as JSON text; never raises.
-
-    What JSON lacks is written as what reads best: times as ISO 8601, bytes as
-    text, sets as lists, NaN as null, other objects as their `str`. Containers are
-    cut at 6 levels and 100 000 items, marked by `...`; that also ends cycles.
-    """
-
-    __slots__ = ("quote",)
-
-    def __init__(self, ascii: bool = False) -> None:
-        """Escape what is outside ASCII if `ascii`."""
-        self.quote: Callable[[str], str] = encode_basestring_ascii if ascii else encode_basestring
-
-    def __call__(self, value: object) -> str:
-        """Return `value` as JSON text."""
-        kind = type(value)
-        if kind is str:
-            return self.quote(value)  # type: ignore[arg-type]
-        if kind is int and -_LARGE < value < _LARGE:  # type: ignore[operator]
-            return repr(value)
-        if kind is float:
-            return repr(value) if math.isfinite(value) else "null"  # type: ignore[arg-type]
-        return self._guarded(value, MAX_DEPTH, [MAX_ITEMS])
-
-    def _guarded(self, value: object, depth: int, left: list[int]) -> str:
-        try:
-            return self._write(value, depth, left)
-        except Exception:
-            return self.quote(f"<unprintable {type(value).__name__}>")
-
-    def _write(self, value: object, depth: int, left: list[int]) -> str:
-        kind = type(value)
-        if kind is str:
-            return self.quote(value)  # type: ignore[arg-type]
-        if value is None:
-            return "null"
-        if value is True or value is False:
-            return "true" if value else "false"
-        if isinstance(value, int):
-            return self._whole(value)
-        if isinstance(value, float):
-            return float.__repr__(value) if math.isfinite(value) else "null"
-        if isinstance(value, _LISTS):
-            return self._items(value, depth - 1, left) if depth else _CUT
-        if kind is dict or isinstance(value, Mapping):
-            return self._mapping(value, depth - 1, left) if depth else _CUT  # type: ignore[arg-type]
-        return self.quote(text_of(value))
-
-    def _items(self, values: Collection[object], depth: int, left: list[int]) -> str:
-        room, quote = left[0], self.quote
-        left[0] = max(0, room - len(values))
-        done = [
-            quote(value) if type(value) is str else self._guarded(value, depth, left)
-            for value in islice(values, room)
-        ]
-        if len(values) > room:
-            done.append(_CUT)
-        return f"[{','.join(done)}]"
-
-    def _mapping(self, values: Mapping[Any, object], depth: int, left: list[int]) -> str:
-        room, quote = left[0], self.quote
-        left[0] = max(0, room - len(values))
-        done: dict[str, str] = {}
-        for key, value in islice(values.items(), room):
-            name = quote(key if type(key) is str else text_of(key))
-            while name in done:  # 1 and "1"
-                name = f'{name[:-1]}_"'
-            done[name] = self._guarded(value, depth, left)
-        if len(values) > room:
-            done[_CUT] = _CUT
-        return f"{{{','.join([f'{name}:{text}' for name, text in done.items()])}}}"
-
-    def _whole(self, value: int) -> str:
-        try:
-            return int.__repr__(value)
-        except ValueError:  # beyond 4300 digits Python refuses
-            return self.quote(f"<number of {value.bit_length()} bits>")

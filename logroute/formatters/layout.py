@@ -8,9 +8,10 @@ import logging
 import re
 import string
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
 
-__all__ = ["SECOND", "Field", "Layout"]
+from logroute.light import Any, NamedTuple
+
+__all__ = ["Field", "Layout"]
 
 _PERCENT = re.compile(r"%%|%\(([^()]*)\)([#0\- +]*\d*(?:\.\d*)?[hlL]?[diouxXeEfFgGcrsa])")
 _WIDE = re.compile(r"[0-9]{5}")
@@ -35,47 +36,30 @@ class Field(NamedTuple):
 Parts = list[str | Field]
 
 
-#: Stands in `Layout.names` for the part of `asctime` before the milliseconds.
-SECOND = "asctime, second"
-_TIME_PARTS = (Field(SECOND, "", "%s"), Field("msecs", "", ",%03d"))
-
-
 class Layout:
     """A format string, ready to be filled.
 
     Attributes:
-        names: the fields in order, where `template` is there.
-        template: the layout for values by position, for `%` or `str.format`; None
-            where the layout looks inside values or only stdlib can read it.
-        braces: whether `template` is one for `str.format`.
+        parts: its own text and its fields in order; empty where only stdlib can read it.
+        names: the fields by name; empty where the layout looks inside values.
+        braces: whether the fields are written for `str.format`.
         whole: fills the layout exactly as stdlib does.
     """
 
-    __slots__ = ("_parts", "braces", "names", "template", "whole")
+    __slots__ = ("braces", "names", "parts", "whole")
 
-    def __init__(self, fmt: str, style: str, *, split_time: bool = False) -> None:
-        """Take `fmt` apart; one that cannot be is left to stdlib as a whole.
-
-        With `split_time` a plain `asctime` becomes two fields of the template,
-        `SECOND` and `msecs`, where that saves a step.
-        """
+    def __init__(self, fmt: str, style: str) -> None:
+        """Take `fmt` apart; one that cannot be is left to stdlib as a whole."""
         self.braces = style == "{"
-        self._parts = _PARSERS[style](fmt) or []
+        self.parts = _PARSERS[style](fmt) or []
         self.whole: Callable[[Values], str] = _whole(fmt, style)
-        self.names: list[str] = []
-        self.template: str | None = None
-        parts: Parts = []
-        for part in self._parts:
-            is_time = isinstance(part, Field) and (part.name, part.positional) == ("asctime", "%s")
-            parts += _TIME_PARTS if is_time and split_time else [part]
-        fields = [part for part in parts if isinstance(part, Field)]
-        if fields and all(field.positional for field in fields):
-            self.names = [field.name for field in fields]
-            self.template = "".join(self._positional(part) for part in parts)
+        fields = [part for part in self.parts if isinstance(part, Field)]
+        is_plain = all(field.positional for field in fields)
+        self.names = [field.name for field in fields] if is_plain else []
 
     def check(self) -> None:
         """Raise ValueError where a field would pad a line to a foolish width."""
-        for part in self._parts:
+        for part in self.parts:
             if isinstance(part, Field) and _WIDE.search(part.named):
                 raise ValueError(f"width of `{part.named[:80]}` is above 9999")
 
@@ -87,23 +71,17 @@ class Layout:
         The layout's own text stays as it is: colours and line breaks written
         there are meant.
         """
-        if not self._parts:
+        if not self.parts:
             return clean(self.whole(values))
         done = []
-        for part in self._parts:
+        for part in self.parts:
             if isinstance(part, str):
                 done.append(part)
             else:
                 text = part.named.format_map(values) if self.braces else part.named % values
+                text = str.__str__(text)  # a `__str__` may return a text of a class of its own
                 done.append(clean_message(text) if part.name == "message" else clean(text))
         return "".join(done)
-
-    def _positional(self, part: str | Field) -> str:
-        if isinstance(part, Field):
-            return part.positional
-        if self.braces:
-            return part.replace("{", "{{").replace("}", "}}")
-        return part.replace("%", "%%")
 
 
 def _whole(fmt: str, style: str) -> Callable[[Values], str]:

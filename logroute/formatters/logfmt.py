@@ -9,11 +9,12 @@ import logging
 import re
 
 from logroute.formatters import FormatterSpec, completed
+from logroute.formatters.compiled import Memo, Shapes
 from logroute.formatters.json import (
     JsonText,
     UtcClock,
     encodable,
-    extra_fields,
+    extra_keys,
     text_of,
     trace_of,
 )
@@ -43,6 +44,9 @@ class LogfmtFormatter(logging.Formatter):
         super().__init__()
         self._clock = UtcClock()
         self._json = JsonText()
+        self._levels = Memo(lambda level: self._value(text_of(level).lower()))
+        self._loggers = Memo(self._value)
+        self._pairs = Shapes(_pairs)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record on one line."""
@@ -52,25 +56,22 @@ class LogfmtFormatter(logging.Formatter):
             return self._format(completed(record))
 
     def _format(self, record: logging.LogRecord) -> str:
-        pairs = [
-            ("ts", self._time(record)),
-            ("level", text_of(record.levelname).lower()),
-            ("logger", record.name),
-            ("msg", message_of(record)),
-            *extra_fields(record, _KEYS),
-        ]
+        values = record.__dict__
+        head = f"ts={self._time(record)} level={self._levels.of(record.levelname)}"
+        parts = [head, f"logger={self._loggers.of(record.name)}"]
+        parts.append(f"msg={self._value(message_of(record))}")
+        parts += [f"{key}={self._value(values[name])}" for name, key in self._pairs(record)]
         if trace := trace_of(record):
-            pairs.append(("exc", trace))
+            parts.append(f"exc={self._value(trace)}")
         if record.stack_info:
-            pairs.append(("stack", record.stack_info))
-        line = " ".join([f"{_key(name)}={self._value(value)}" for name, value in pairs])
-        return encodable(line)
+            parts.append(f"stack={self._value(record.stack_info)}")
+        return encodable(" ".join(parts))
 
-    def _time(self, record: logging.LogRecord) -> str | None:
+    def _time(self, record: logging.LogRecord) -> str:
         try:
             return self._clock(record.created)
         except Exception:
-            return None
+            return "null"
 
     def _value(self, value: object) -> str:
         text = self._json(value)
@@ -80,6 +81,11 @@ class LogfmtFormatter(logging.Formatter):
         if text[:1] in "[{":
             return escape(self._json.quote(text))
         return text
+
+
+def _pairs(record: logging.LogRecord) -> list[tuple[str, str]]:
+    """Return the names of the extras, and their keys."""
+    return [(name, _key(key)) for name, key in extra_keys(record, _KEYS)]
 
 
 def _key(name: str) -> str:

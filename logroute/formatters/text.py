@@ -12,16 +12,16 @@ import logging
 import re
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
-from operator import itemgetter
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from logroute.formatters import FormatterSpec, completed
-from logroute.formatters.layout import SECOND, Layout
+from logroute.formatters.layout import Layout
+from logroute.framing import Framing, Straight
+from logroute.light import Annotated, Any, Literal
 from logroute.options import EMPTY, Opt
 from logroute.records import message_of
 
-__all__ = ["DEFAULT_FORMATS", "TextFormatter", "TextSpec", "escape"]
+__all__ = ["DEFAULT_FORMATS", "StdlibFormatter", "TextFormatter", "TextSpec", "escape"]
 
 #: The layout where the file gives none, in each style.
 DEFAULT_FORMATS: Mapping[str, str] = {
@@ -106,6 +106,18 @@ def _indent(text: str) -> str:
     return lines.replace("\n", "\n" + INDENT)
 
 
+def _same(text: str) -> str:
+    return text
+
+
+#: By `newlines`: what cleans a field, and what cleans the message.
+_CLEANERS: Mapping[Newlines, tuple[Callable[[str], str], Callable[[str], str]]] = {
+    "escape": (escape, escape),
+    "indent": (escape, _indent),
+    "keep": (_same, _same),
+}
+
+
 def _guard(chunks: Iterable[str]) -> Iterator[str]:
     """Indent the lines of a traceback that an exception's own text put at the margin.
 
@@ -157,7 +169,12 @@ class TextFormatter(logging.Formatter):
 
     A record that the layout cannot show (a missing field, a `__str__` that
     raises) becomes ``<unformattable: KeyError 'tenant'>`` and its message.
+
+    Attributes:
+        reads: the attributes of a record that it reads; of a subclass None, perhaps all.
     """
+
+    _checks_width = True
 
     def __init__(
         self,
@@ -180,78 +197,83 @@ class TextFormatter(logging.Formatter):
         self.newlines = newlines
         self._keep = newlines == "keep"
         self._defaults = dict(defaults)
-        plain_time = not datefmt and self.default_msec_format == "%s,%03d"
-        self._layout = Layout(fmt, style, split_time=plain_time)
-        if validate:
+        self._layout = Layout(fmt, style)
+        if validate and self._checks_width:
             self._layout.check()
         self._uses_time = self.usesTime()
+        self.reads: frozenset[str] | None = None
+        if type(self) is TextFormatter and self._layout.names:
+            self.reads = frozenset(self._layout.names)
         self._clock: tuple[float, str] = (float("nan"), "")
-        self._template = self._layout.template
-        self._plan(self._layout.names)
+        #: The same, its text cleaned as the layout wants it.
+        self.stamp = self._clock
+        self._clean, self._clean_message = _CLEANERS[newlines]
+        self._write: Callable[[logging.LogRecord], str] = self._begin
 
-    def _plan(self, names: list[str]) -> None:
-        """Prepare the common way: the record's values by position, then ours put in."""
-        ours = ("message", "asctime", SECOND)
-        theirs = ["msg" if name in ours else name for name in names]
-        # "msg" stands where ours come; one more of it, as two or more make a tuple
-        self._values = itemgetter(*theirs, "msg", "msg")
-        self._count = len(names)
-        self._message_at, self._time_at, self._second_at = (
-            [place for place, name in enumerate(names) if name == wanted] for wanted in ours
-        )
+    def _begin(self, record: logging.LogRecord) -> str:
+        """Format the first record; the layout is compiled for those to come."""
+        try:
+            self._write = self._compiled()
+        except Exception:  # amid the import, in a signal's handler, or as the interpreter ends
+            return self._general(record)
+        return self._write(record)
+
+    def _compiled(self) -> Callable[[logging.LogRecord], str]:
+        """Return the function that formats the common case, and leaves others to `_general`."""
+        from logroute.formatters.textlines import line_writer
+
+        names, has_millis = self._names(), self._has_millis
+        writer = line_writer(self._layout, self._defaults, names, has_millis=has_millis)
+        return writer or self._general
+
+    def straight(self, framing: Framing) -> Straight | None:
+        """Return a way from what the express lane keeps to a payload; see `compiled.straight`."""
+        if self.reads is None or framing.is_json:
+            return None
+        from logroute.formatters.textlines import straight_writer
+
+        return straight_writer(self._layout, self._names(), framing, has_millis=self._has_millis)
+
+    @property
+    def _has_millis(self) -> bool:
+        return not self.datefmt and self.default_msec_format == "%s,%03d"
+
+    def _names(self) -> Mapping[str, Any]:
+        return {
+            "owner": self,
+            "new_stamp": self._new_stamp,
+            "asctime": self._asctime,
+            "add_traces": self._add_traces,
+            "general": self._general,
+            "clean": None if self._keep else self._clean,
+            "clean_message": self._clean_message,
+        }
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as text; never raises and never changes it."""
+        return self._write(record)
+
+    def _general(self, record: logging.LogRecord) -> str:
         try:
             return self._format(record)
         except AttributeError:
             return self._format(completed(record))
 
     def _format(self, record: logging.LogRecord) -> str:
+        message = message_of(record)
         try:
-            message = record.getMessage()
-        except Exception:
-            message = message_of(record)
-        try:
-            text = self._fill(record, message)
-            if not (self._keep or text.isprintable()):
-                text = self._fill_safely(record, message)
+            values = {**self._defaults, **record.__dict__, "message": message}
+            for name in self._layout.names:
+                if name != "asctime":
+                    values[name]  # before any other fault, a field that is missing is told
+            if self._uses_time:
+                values["asctime"] = self._asctime(record)
+            text = self._layout.join(values, self._clean, self._clean_message)
         except Exception as fault:
             text = self._unformattable(fault, message)
         if record.exc_info or record.exc_text or record.stack_info:
             text = self._add_traces(record, text)
         return text
-
-    def _fill(self, record: logging.LogRecord, message: str) -> str:
-        if self._template is None:
-            return self._layout.whole(self._all_values(record, message))
-        values: Mapping[str, Any] = record.__dict__
-        if self._defaults:
-            values = {**self._defaults, **values}
-        fields = [*self._values(values)]
-        del fields[self._count :]
-        for place in self._message_at:
-            fields[place] = message
-        if self._uses_time:
-            second = self._second(record)
-            for place in self._second_at:
-                fields[place] = second
-            for place in self._time_at:
-                fields[place] = self._asctime(record)
-        if self._layout.braces:
-            return self._template.format(*fields)
-        return self._template % tuple(fields)
-
-    def _fill_safely(self, record: logging.LogRecord, message: str) -> str:
-        """Fill the layout so that no field can end the line, as `newlines` wants it."""
-        clean_message = _indent if self.newlines == "indent" else escape
-        return self._layout.join(self._all_values(record, message), escape, clean_message)
-
-    def _all_values(self, record: logging.LogRecord, message: str) -> dict[str, Any]:
-        values = {**self._defaults, **record.__dict__, "message": message}
-        if self._uses_time:
-            values["asctime"] = self._asctime(record)
-        return values
 
     def _second(self, record: logging.LogRecord) -> str:
         """Return `asctime` without milliseconds, computed once per second."""
@@ -261,6 +283,11 @@ class TextFormatter(logging.Formatter):
             layout = self.datefmt or self.default_time_format
             text = time.strftime(layout, self.converter(record.created))
             self._clock = (created, text)
+        return text
+
+    def _new_stamp(self, record: logging.LogRecord) -> str:
+        text = self._clean(self._second(record))
+        self.stamp = (record.created // 1, text)
         return text
 
     def _asctime(self, record: logging.LogRecord) -> str:
@@ -274,10 +301,7 @@ class TextFormatter(logging.Formatter):
             reason = f"{type(fault).__name__} {fault}"[:200]
         except Exception:
             reason = type(fault).__name__
-        text = f"<unformattable: {reason}> {message}"
-        if self._keep:
-            return text
-        return _indent(text) if self.newlines == "indent" else escape(text)
+        return self._clean_message(f"<unformattable: {reason}> {message}")
 
     def _add_traces(self, record: logging.LogRecord, text: str) -> str:
         parts = []
@@ -309,3 +333,43 @@ class TextFormatter(logging.Formatter):
             return "".join(_guard(chunks)).rstrip("\n")
         except Exception as fault:
             return f"<unprintable traceback: {type(fault).__name__}>"
+
+
+class StdlibFormatter(TextFormatter):
+    """`logging.Formatter` itself, but for its common case, which is compiled.
+
+    Tracebacks, faults and what they leave on the record are stdlib's.
+    """
+
+    _checks_width = False
+    formatException = logging.Formatter.formatException  # noqa: N815 - stdlib's name
+
+    def __init__(
+        self,
+        fmt: str | None = None,
+        datefmt: str | None = None,
+        style: Literal["%", "{", "$"] = "%",
+        validate: bool = True,
+        *,
+        defaults: Mapping[str, object] | None = None,
+    ) -> None:
+        """Compile the layout; the arguments are those of `logging.Formatter`.
+
+        Raises:
+            ValueError: `fmt` does not fit `style`, or `style` is none.
+            TypeError: an argument is of the wrong type.
+        """
+        stock = logging.Formatter(fmt, datefmt, style, validate, defaults=defaults)
+        fmt = stock._style._fmt
+        super().__init__(fmt, datefmt, style, False, defaults=defaults or {}, newlines="keep")
+        self._style = stock._style
+        if type(self) is StdlibFormatter and self._layout.names:
+            self.reads = frozenset(self._layout.names)
+        if "message" not in self._layout.names:  # which may raise, shown or not
+            self._write = self._general
+
+    def _general(self, record: logging.LogRecord) -> str:
+        return logging.Formatter.format(self, record)
+
+    def _add_traces(self, record: logging.LogRecord, text: str) -> str:  # noqa: ARG002
+        return self._general(record)

@@ -6,7 +6,8 @@ import socketserver
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+
+from logroute.light import Any, Self
 
 __all__ = ["HOST", "Receiver", "ServerReceiver", "encrypted"]
 
@@ -118,6 +119,8 @@ class ServerReceiver(Receiver):
         self._server.shutdown()
         if self._thread is not None:
             self._thread.join()
+        # First: who is dropped and comes again at once would talk to nobody.
+        self._server.socket.close()
         self.drop_connections()
         self._server.server_close()  # joins the threads of connections
 
@@ -134,12 +137,15 @@ class ServerReceiver(Receiver):
         with self._changed:
             self._open.add(sock)
         self._note_connection()
+        is_late = self._stopping.is_set()  # accepted as it stops: it ends at its first read
+        if is_late:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
         try:
-            if self._stopping.is_set():
-                return
             yield
         except (OSError, ValueError, EOFError) as fault:
-            self._note_fault(fault)
+            if not is_late:
+                self._note_fault(fault)
         finally:
             with self._changed:
                 self._open.discard(sock)

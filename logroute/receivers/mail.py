@@ -4,8 +4,8 @@ import collections
 import ssl
 import threading
 from collections.abc import Mapping
-from typing import Any, NamedTuple
 
+from logroute.light import Any, NamedTuple
 from logroute.receivers.base import HOST, Receiver
 
 __all__ = ["Mail", "SmtpReceiver"]
@@ -121,7 +121,6 @@ class SmtpReceiver(Receiver):
 
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
-        sessions: list[Any] = []
         options: dict[str, Any] = {"auth_require_tls": self._starttls is not None}
         if self._users is None:
             options["auth_exclude_mechanism"] = ["LOGIN", "PLAIN"]
@@ -130,12 +129,10 @@ class SmtpReceiver(Receiver):
 
         def make() -> Any:
             self._note_connection()
-            session = smtp_class(
+            return smtp_class(
                 _Hooks(self), hostname="localhost", loop=self._loop, tls_context=self._starttls,
                 enable_SMTPUTF8=True, data_size_limit=None, **options,
             )  # fmt: skip
-            sessions.append(session)
-            return session
 
         def keep_fault(_: Any, context: dict[str, Any]) -> None:
             self._note_fault(context.get("exception") or RuntimeError(context["message"]))
@@ -151,8 +148,11 @@ class SmtpReceiver(Receiver):
             self._address = f"{host}:{port}"
             ready.set()
             await self._over.wait()
+            for sock in server.sockets:
+                self._loop.remove_reader(sock.fileno())
+            await asyncio.sleep(0)  # who was accepted just now gets what owns its socket
             server.close()
-            await _end_sessions(sessions)
+            await _end_connections(self._loop)
         finally:
             quiet.setLevel(level)
 
@@ -185,14 +185,16 @@ def _import_aiosmtpd() -> Any:
     return SMTP
 
 
-async def _end_sessions(sessions: list[Any]) -> None:
-    """Close what clients left open, and wait for its tasks."""
+async def _end_connections(loop: Any) -> None:
+    """Close what clients left open, and wait for its tasks.
+
+    The loop knows the transports. Those that sessions know do not do: aiosmtpd closes an
+    encrypted one twice, after which asyncio's has forgotten what it stands on.
+    """
     import asyncio
 
-    for session in sessions:
-        for transport in (session.transport, session._original_transport):
-            if transport is not None:
-                transport.abort()
+    for transport in list(loop._transports.values()):
+        transport.abort()
     mine = asyncio.current_task()
     tasks = [task for task in asyncio.all_tasks() if task is not mine]
     for task in tasks:

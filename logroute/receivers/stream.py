@@ -5,8 +5,8 @@ import socketserver
 import ssl
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from typing import BinaryIO
 
+from logroute.light import BinaryIO
 from logroute.receivers.base import HOST, ServerReceiver, encrypted
 
 __all__ = ["TcpReceiver", "UdpReceiver"]

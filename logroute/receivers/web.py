@@ -6,8 +6,8 @@ import http.server
 import socketserver
 import ssl
 from collections.abc import Mapping
-from typing import Any, NamedTuple
 
+from logroute.light import Any, NamedTuple
 from logroute.receivers.base import HOST, ServerReceiver, encrypted
 
 __all__ = ["HttpReceiver", "HttpRequest"]

@@ -11,9 +11,10 @@ test file.
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, ClassVar, Literal, Protocol
 
+from logroute.framing import Framing, Straight
 from logroute.kinds import KindTable
+from logroute.light import Annotated, Any, ClassVar, Literal, Protocol
 from logroute.options import Duration, Opt, Size, Spec
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "SinkSpec",
     "TimeoutSpec",
     "TlsSpec",
+    "reads_of",
+    "straight_of",
 ]
 
 #: A record as text; `logging.Formatter.format` is one.
@@ -32,6 +35,18 @@ Format = Callable[[logging.LogRecord], str]
 #: A record as the payload that waits in a queue. Sinks of other people's
 #: handlers take the record itself.
 Encoder = Callable[[logging.LogRecord], Any]
+
+
+def reads_of(format: Format) -> frozenset[str] | None:
+    """Return the attributes of a record that `format` reads, as its formatter says."""
+    reads: frozenset[str] | None = getattr(getattr(format, "__self__", None), "reads", None)
+    return reads
+
+
+def straight_of(format: Format, framing: Framing | None) -> Straight | None:
+    """Return the way past the record to a payload, if the formatter of `format` knows one."""
+    make = getattr(getattr(format, "__self__", None), "straight", None)
+    return None if make is None or framing is None else make(framing)
 
 
 class Sink(Protocol):
@@ -80,6 +95,17 @@ class SinkSpec(Spec):
     def encoder(self, format: Format) -> Encoder:
         """Return the pure function that makes the payload of a record."""
         raise NotImplementedError
+
+    def frame(self) -> Framing | None:
+        """Return how `encoder` frames a text, where that is all it does; None: it does more."""
+        return None
+
+    def reads(self, format: Format) -> frozenset[str] | None:  # noqa: ARG002
+        """Return the attributes of a record that `encoder(format)` reads; None: perhaps all.
+
+        stdlib's cheap ones need not be named: name, level, message, times, process.
+        """
+        return None
 
     def sink(self) -> Sink:
         """Return a new, unopened sink."""

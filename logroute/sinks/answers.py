@@ -9,7 +9,8 @@ down (`{"create": {"status": 429}}`).
 
 import json
 import re
-from typing import Any, NamedTuple
+
+from logroute.light import Any, NamedTuple
 
 __all__ = ["Items", "items_of"]
 

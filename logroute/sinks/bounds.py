@@ -8,8 +8,8 @@ no such bound: a file may hold a message of 10 MB, as with stdlib.
 import logging
 from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import Any, TypeVar
 
+from logroute.light import Any, TypeVar
 from logroute.records import STANDARD, exception_text, message_of
 
 __all__ = ["bounded", "trace_of"]
@@ -45,7 +45,9 @@ def _is_long(record: logging.LogRecord, limit: int) -> bool:
         return True
     if len(values) <= _PLAIN_SIZE:
         return False
-    return any(isinstance(value, str | bytes) and len(value) > limit for value in values.values())
+    # What follows the fields that every record has; what slips by is seen once it is made.
+    more = islice(values.values(), _PLAIN_SIZE, None)
+    return any(isinstance(value, str | bytes) and len(value) > limit for value in more)
 
 
 _PLAIN_SIZE = len(logging.makeLogRecord({}).__dict__)

@@ -13,11 +13,11 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, ClassVar, Literal
 
 from logroute.errors import Rejected, Retryable
+from logroute.light import Annotated, Any, ClassVar, Literal
 from logroute.options import Opt
-from logroute.sinks import Encoder, Format, SinkSpec
+from logroute.sinks import Encoder, Format, SinkSpec, reads_of
 from logroute.sinks.descriptor import Identity, Writer, identity_of
 
 __all__ = ["ConsoleSink", "ConsoleSpec"]
@@ -50,6 +50,10 @@ class ConsoleSpec(SinkSpec):
             return f"{text}\n".encode("utf-8", "backslashreplace")
 
         return encode
+
+    def reads(self, format: Format) -> frozenset[str] | None:
+        """Return what the formatter reads."""
+        return reads_of(format)
 
     def sink(self) -> "ConsoleSink":
         """Return a sink for the stream."""

@@ -9,11 +9,11 @@ import errno
 import logging
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, NoReturn
 
 from logroute.errors import Rejected, Retryable
+from logroute.light import TYPE_CHECKING, Annotated, ClassVar, NoReturn
 from logroute.options import Opt
-from logroute.sinks import Encoder, Format, NetworkSpec, TimeoutSpec
+from logroute.sinks import Encoder, Format, NetworkSpec, TimeoutSpec, reads_of
 from logroute.sinks.bounds import bounded
 from logroute.sinks.net import (
     ADDRESS_EXPECTS,
@@ -68,6 +68,10 @@ class DatagramSpec(NetworkSpec):
             return _cut(data, limit)
 
         return encode
+
+    def reads(self, format: Format) -> frozenset[str] | None:
+        """Return what the formatter reads."""
+        return reads_of(format)
 
     def probe(self) -> str:
         """Look up the name, or connect to the unix socket; UDP itself never answers."""
@@ -133,7 +137,7 @@ class DatagramSink:
                 if self._send_one(payload, deadline):
                     # Said of the one before; of the batch before, if this is the first.
                     lost.add(index - 1 if index else len(batch) - 1)
-            except OSError as fault:
+            except (OSError, Retryable) as fault:  # Retryable: it could not be opened anew
                 self._fail(fault, index, len(batch), lost)
         if batch and self._is_last_refused():
             lost.add(len(batch) - 1)
@@ -141,9 +145,9 @@ class DatagramSink:
             text = f"{self._address}: nobody listens ({self.refused - before} refused)"
             raise Rejected(text, which=lost)
 
-    def _fail(self, fault: OSError, index: int, count: int, lost: set[int]) -> NoReturn:
+    def _fail(self, fault: OSError | Retryable, index: int, count: int, lost: set[int]) -> NoReturn:
         self.close()
-        text = f"{self._address}: {reason(fault)}"
+        text = f"{self._address}: {reason(fault)}" if isinstance(fault, OSError) else str(fault)
         lost = {item for item in lost if item < index}
         if lost:
             raise Rejected(text, which=lost, again=range(index, count)) from fault

@@ -35,13 +35,14 @@ class Writer:
     batch begins with its rest, whether or not it brings that payload again.
     """
 
-    __slots__ = ("_done", "_torn", "patience_s")
+    __slots__ = ("_done", "_end", "_torn", "patience_s")
 
     def __init__(self, patience_s: float = 1.0) -> None:
         """Wait at most `patience_s` for a pipe or terminal that takes nothing."""
         self.patience_s = patience_s
         self._torn = b""
         self._done = 0
+        self._end = -1  # the size of the file behind what is torn
 
     @property
     def is_torn(self) -> bool:
@@ -67,7 +68,19 @@ class Writer:
         whole = bisect.bisect_right(ends, written)
         self._done = written - (ends[whole - 1] if whole else 0)
         self._torn = todo[whole] if self._done else b""
+        if self._torn:
+            self._end = _size_of(descriptor)
         return max(0, whole - (len(todo) - len(batch))), fault
+
+    def cut_off(self, descriptor: int) -> None:
+        """Take what is torn off the end of a file, unless somebody has written behind it.
+
+        Raises:
+            OSError: it cannot be cut.
+        """
+        if self._torn and self._end >= self._done and _size_of(descriptor) == self._end:
+            os.ftruncate(descriptor, self._end - self._done)
+            self.forget()
 
     def _write_all(
         self, descriptor: int, data: memoryview, ends: list[int], at: int
@@ -92,6 +105,15 @@ class Writer:
         except OSError as fault:
             return at, fault
         return at, None
+
+
+def _size_of(descriptor: int) -> int:
+    """Return the size of a file; -1: it is none, or closed."""
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return -1
+    return status.st_size if stat.S_ISREG(status.st_mode) else -1
 
 
 def _piece_end(ends: list[int], at: int) -> int:

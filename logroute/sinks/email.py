@@ -13,9 +13,9 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from logroute.errors import Rejected, Retryable, TooLarge
+from logroute.light import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from logroute.options import Opt
 from logroute.records import message_of
 from logroute.sinks import Encoder, Format, NetworkSpec, TlsSpec

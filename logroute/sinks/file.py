@@ -10,14 +10,17 @@ in `logroute/sinks/files/`.
 
 import contextlib
 import errno
+import functools
+import logging
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
 
 from logroute.errors import Rejected, Retryable
+from logroute.framing import Framing
+from logroute.light import TYPE_CHECKING, Annotated, Literal
 from logroute.options import Duration, Opt, Size, Spec
 from logroute.shapes import Parsed
-from logroute.sinks import Encoder, Format, SinkSpec
+from logroute.sinks import Encoder, Format, SinkSpec, reads_of
 from logroute.sinks.descriptor import Writer
 from logroute.sinks.files.place import Place
 from logroute.units import DURATION_PATTERN, parse_duration
@@ -131,7 +134,17 @@ class FileSpec(SinkSpec):
     def encoder(self, format: Format) -> Encoder:
         """Return an encoder to lines."""
         encoding = self.encoding
+        if encoding == "utf-8":
+            return functools.partial(_encode_utf8, format)
         return lambda record: f"{format(record)}\n".encode(encoding, "backslashreplace")
+
+    def frame(self) -> Framing | None:
+        """Return that of lines, in UTF-8."""
+        return Framing() if self.encoding == "utf-8" else None
+
+    def reads(self, format: Format) -> frozenset[str] | None:
+        """Return what the formatter reads."""
+        return reads_of(format)
 
     def sink(self) -> "FileSink":
         """Return a sink for the path as it is meant now, whatever `chdir` does later."""
@@ -144,6 +157,14 @@ class FileSpec(SinkSpec):
             is_shared=self.shared,
             end="\n".encode(self.encoding),
         )
+
+
+def _encode_utf8(format: Format, record: logging.LogRecord) -> bytes:
+    line = f"{format(record)}\n"
+    try:
+        return line.encode()  # half the price of naming an encoding and a way out
+    except UnicodeEncodeError:
+        return line.encode("utf-8", "backslashreplace")
 
 
 def _rotation(path: str, spec: RotateSpec) -> "Rotation":
@@ -198,6 +219,7 @@ class FileSink:
         self._rotation = rotation
         self._is_shared = is_shared
         self._end = end
+        self._pid = os.getpid()  # what is torn is the parent's to end, in a forked child
         self._told: dict[str, str] = {}
         self._untold: list[str] = []
         self._turn = None
@@ -236,8 +258,17 @@ class FileSink:
         """Hold nothing back: what was written is the system's."""
 
     def close(self) -> None:
-        """Close the descriptor, if it is still ours; let a compression end, within bounds."""
-        self._place.close()
+        """Close the descriptor, if it is still ours; let a compression end, within bounds.
+
+        A record of which a full disk took only the head is not delivered, and goes: the
+        next start begins with a whole line.
+        """
+        place = self._place
+        if self._writer.is_torn and place.descriptor is not None and self._pid == os.getpid():
+            with contextlib.suppress(OSError):
+                if place.is_ours():
+                    self._writer.cut_off(place.descriptor)
+        place.close()
         if self._rotation is not None:
             self._rotation.upkeep.finish(_FINISH_S)
 

@@ -8,9 +8,9 @@ import contextlib
 import logging
 import sys
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
 
 from logroute.errors import Rejected
+from logroute.light import ClassVar
 from logroute.native import RLock, get_ident, is_main_thread, sleep
 from logroute.sinks.net import one_line
 
@@ -81,10 +81,8 @@ class ForeignSink:
         """Have each record handled, up to the first failure."""
         with _caught(self._handler) as faults:
             for index, record in enumerate(batch):
-                while self._forkers and get_ident() not in self._forkers:
-                    sleep(0.0005)  # it is a matter of microseconds
                 try:
-                    with self._turn:
+                    with self._inside():
                         self._handler.handle(record)
                 except BaseException as fault:  # from a filter, or an emit that raises
                     if not isinstance(fault, Exception) and is_main_thread():
@@ -105,15 +103,23 @@ class ForeignSink:
 
     def flush(self) -> None:
         """Flush the handler."""
-        with _caught(self._handler):
+        with _caught(self._handler), self._inside():
             self._handler.flush()
 
     def close(self) -> None:
         """Flush and close the handler; its own faults must not stop a shutdown."""
         with _caught(self._handler):
             for step in (self._handler.flush, self._handler.close):
-                with contextlib.suppress(Exception):
+                with contextlib.suppress(Exception), self._inside():
                     step()
+
+    @contextlib.contextmanager
+    def _inside(self) -> Iterator[None]:
+        """Be the thread that is inside the handler; who forks goes first."""
+        while self._forkers and get_ident() not in self._forkers:
+            sleep(0.0005)  # it is a matter of microseconds
+        with self._turn:
+            yield
 
 
 def _is_unconnected(handler: logging.Handler, record: logging.LogRecord) -> bool:

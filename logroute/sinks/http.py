@@ -9,12 +9,13 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from logroute.errors import DeliveryError, Rejected, Retryable, TooLarge
+from logroute.framing import Framing
+from logroute.light import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from logroute.options import EMPTY, Opt, Spec
 from logroute.records import message_of
-from logroute.sinks import Encoder, Format, NetworkSpec, TlsSpec
+from logroute.sinks import Encoder, Format, NetworkSpec, TlsSpec, reads_of
 from logroute.sinks.bounds import bounded, trace_of
 from logroute.sinks.net import AUTHORITY_PATTERN, is_loopback, one_line, scrub
 
@@ -123,6 +124,16 @@ class HttpSpec(NetworkSpec):
             return bounded(_encode_form, self.max_record_bytes)
         short = bounded(format, self.max_record_bytes)
         return lambda record: _to_json(short(record)).encode("utf-8", "backslashreplace")
+
+    def frame(self) -> Framing | None:
+        """Return that of JSON documents."""
+        if self.body == "form":
+            return None
+        return Framing("", self.max_record_bytes, is_json=True)
+
+    def reads(self, format: Format) -> frozenset[str] | None:
+        """Return what the formatter reads."""
+        return None if self.body == "form" else reads_of(format)
 
     def probe(self) -> str:
         """Connect, encrypted for https; no request is made."""

@@ -7,9 +7,9 @@ target, which applies its own level, filters and formatter. Runs in the dispatch
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Annotated, ClassVar
 
 from logroute.errors import Rejected
+from logroute.light import Annotated, ClassVar
 from logroute.options import HandlerName, Level, Opt, Size
 from logroute.records import copy_of, extras, pack, unpack
 from logroute.sinks import Encoder, Format, SinkSpec

@@ -7,9 +7,9 @@ is bounded by the system's resolver instead.
 
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from logroute.errors import Retryable
+from logroute.light import TYPE_CHECKING, Any, NamedTuple
 from logroute.native import original
 from logroute.options import VEIL
 
@@ -244,7 +244,9 @@ def _advice(verify: str) -> str:
 
 def one_line(text: str, limit: int = 200) -> str:
     """Return `text` on one line without control characters, cut to `limit`."""
-    clean = "".join(char if char.isprintable() else " " for char in text).strip()
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    clean = text.strip()
     return clean if len(clean) <= limit else f"{clean[: limit - 3]}..."
 
 

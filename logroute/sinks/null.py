@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Sequence
-from typing import ClassVar
 
+from logroute.light import ClassVar
 from logroute.sinks import Encoder, Format, SinkSpec
 
 __all__ = ["NullSink", "NullSpec"]
@@ -17,6 +17,10 @@ class NullSpec(SinkSpec):
     def encoder(self, format: Format) -> Encoder:  # noqa: ARG002
         """Return an encoder that does not even format."""
         return _nothing
+
+    def reads(self, format: Format) -> frozenset[str] | None:  # noqa: ARG002
+        """Return nothing: nothing is read."""
+        return frozenset()
 
     def sink(self) -> "NullSink":
         """Return a sink that discards."""

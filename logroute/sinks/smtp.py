@@ -13,9 +13,9 @@ import email.utils
 import smtplib
 import socket
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
 
 from logroute.errors import DeliveryError, Rejected, Retryable, TooLarge
+from logroute.light import Any, NamedTuple
 from logroute.sinks import TimeoutSpec, TlsSpec
 from logroute.sinks.net import (
     Address,

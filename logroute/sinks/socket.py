@@ -15,12 +15,14 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NoReturn
 
 from logroute.errors import Retryable
+from logroute.framing import Framing
+from logroute.light import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NoReturn
+from logroute.native import original
 from logroute.options import Opt
 from logroute.records import STANDARD, message_of
-from logroute.sinks import Encoder, Format, NetworkSpec, TimeoutSpec, TlsSpec
+from logroute.sinks import Encoder, Format, NetworkSpec, TimeoutSpec, TlsSpec, reads_of
 from logroute.sinks.bounds import bounded, trace_of
 from logroute.sinks.net import (
     ADDRESS_EXPECTS,
@@ -80,6 +82,14 @@ class SocketSpec(NetworkSpec):
         short = bounded(format, self.max_record_bytes)
         return lambda record: pack(short(record).encode("utf-8", "backslashreplace"))
 
+    def frame(self) -> Framing | None:
+        """Return that of lines."""
+        return Framing(most=self.max_record_bytes) if self.framing == "newline" else None
+
+    def reads(self, format: Format) -> frozenset[str] | None:
+        """Return what the formatter reads."""
+        return None if self.framing == "pickle" else reads_of(format)
+
     def probe(self) -> str:
         """Connect, encrypted where the file says so."""
         return f"{super().probe()}{', encrypted' if self.tls is not None else ''}"
@@ -136,6 +146,9 @@ def _to_picklable(name: str, value: Any) -> Any:
 class SocketSink:
     """Keeps one connection, and what its peer has not acknowledged."""
 
+    #: In a stream nobody sees where a batch ends.
+    joins_batches = True
+
     def __init__(
         self,
         address: Address,
@@ -154,6 +167,9 @@ class SocketSink:
         self._sock: socket.socket | None = None
         self._window = Window()
         self._stalled_at: float | None = None
+        #: The socket never waits by itself: each change of that costs a call of the system,
+        #: after which threads that compute keep this one from the interpreter.
+        self._is_nonblocking = False
 
     @property
     def held(self) -> int:
@@ -170,9 +186,16 @@ class SocketSink:
         deadline = Deadline(self._timeout.connect)
         try:
             sock = connect(self._address, deadline)
-            self._tune(sock)
+            try:
+                self._tune(sock)
+            except BaseException:
+                sock.close()
+                raise
             if self._tls is not None:
                 sock = self._encrypt(sock, self._tls, deadline)
+            self._is_nonblocking = self._tls is None and sys.platform != "win32"
+            if self._is_nonblocking:
+                sock.settimeout(0)
         except OSError as fault:
             raise Retryable(f"cannot reach {self._address}: {reason(fault)}") from fault
         self._sock = sock
@@ -186,16 +209,16 @@ class SocketSink:
         data = window.rest + b"".join(frames)
         written, fault = self._write(data)
         if fault is None:
-            window.again = []
             window.took(frames)
+            window.again = []  # last: another thread that asks for `held` rather finds too many
             window.settle(self._sock)
             return
         if self._is_stalled(fault):
             self._keep_stalled(frames, data, written, len(batch))
         # The worker sends the rest of its batch again; older frames are ours to send.
-        window.again = []
-        window.flying.extend(frames)
         window.rest = data[written:]
+        window.flying.extend(frames)
+        window.again = []
         missing = min(self._break(), len(batch))
         del window.again[len(window.again) - missing :]
         text = f"{self._address}: {reason(fault)}"
@@ -286,11 +309,13 @@ class SocketSink:
         sock, view = self._sock, memoryview(data)
         assert sock is not None
         deadline = Deadline(self._timeout.send)
-        piece = _PIECE if self._tls is None else _TLS_PIECE
         try:
             while view:
-                sock.settimeout(deadline.left())
-                view = view[sock.send(view[:piece]) :]
+                if self._is_nonblocking:
+                    view = view[_send_some(sock, view, deadline) :]
+                else:
+                    sock.settimeout(deadline.left())
+                    view = view[sock.send(view[:_TLS_PIECE]) :]
                 self._stalled_at = None
         except OSError as fault:
             return len(data) - len(view), fault
@@ -304,7 +329,8 @@ class SocketSink:
         import ssl
 
         assert self._sock is not None
-        self._sock.settimeout(0)
+        if not self._is_nonblocking:
+            self._sock.settimeout(0)
         try:
             for _ in range(16):
                 if not self._sock.recv(_PIECE):
@@ -336,6 +362,24 @@ class SocketSink:
             sock.close()
             raise
         return wrap_tls(sock, context, name, deadline)
+
+
+def _send_some(sock: "socket.socket", data: memoryview, deadline: Deadline) -> int:
+    """Send what there is room for, wait for some before `deadline`; return the bytes sent.
+
+    Raises:
+        OSError: the connection broke, or the time is up.
+    """
+    while True:
+        try:
+            return sock.send(data)
+        except BlockingIOError:
+            left_s = deadline.left()
+        import select
+
+        poll = original("select", "poll")()
+        poll.register(sock, select.POLLOUT)
+        poll.poll(left_s * 1000)
 
 
 def _abort(sock: "socket.socket") -> None:

@@ -11,9 +11,9 @@ that is found out whenever it is opened.
 import errno
 import logging
 from collections.abc import Callable, Sequence
-from typing import Annotated, ClassVar, Literal
 
 from logroute.errors import Retryable
+from logroute.light import Annotated, ClassVar, Literal
 from logroute.options import Opt
 from logroute.sinks import Encoder, Format, NetworkSpec, TlsSpec
 from logroute.sinks.bounds import bounded

@@ -9,15 +9,18 @@ import contextlib
 import functools
 import http.client
 import io
+import os
+import queue
 import socket
 import time
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+import weakref
+from collections.abc import Callable, Mapping
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, NewConnectionError
 
+from logroute.light import Any, NamedTuple
 from logroute.sinks import TimeoutSpec, TlsSpec
 from logroute.sinks.net import (
     Address,
@@ -67,6 +70,8 @@ class Client:
         self._url = url
         self._timeout = timeout
         self._deadline = Deadline(timeout.connect + timeout.send)
+        self._pid = os.getpid()
+        self._socks: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         options: dict[str, Any] = {"num_pools": 2, "maxsize": 1}
         if url.startswith("https"):
             options["ssl_context"] = tls_context(tls)
@@ -79,10 +84,11 @@ class Client:
             self._manager = urllib3.PoolManager(**options)
         else:
             self._manager = _proxied(address, options)
+        self._manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
         pool = self._manager.connection_from_url(url)
         kind = _PlainConnection if pool.scheme == "http" else _TlsConnection
         pool.ConnectionCls = functools.partial(  # type: ignore[assignment]
-            kind, deadline=self._deadline, connect_s=timeout.connect
+            kind, deadline=self._deadline, connect_s=timeout.connect, note=self._socks.add
         )
 
     def begin(self) -> None:
@@ -107,6 +113,7 @@ class Client:
                 preload_content=False,
             )
         except (HTTPError, http.client.HTTPException) as fault:
+            self._hang_up()  # a half-read answer would keep the connection open
             raise OSError(_root(fault)) from fault
         said = b""
         # The status is the answer: what goes wrong behind it changes nothing.
@@ -141,10 +148,20 @@ class Client:
         return f"connected{through}{', encrypted' if pool.scheme == 'https' else ''}"
 
     def close(self) -> None:
-        """Close the connection: urllib3 leaves that to finalizers, which run no more at exit."""
-        for key in list(self._manager.pools.keys()):
-            self._manager.pools[key].close()
-        self._manager.clear()
+        """Close the connection: urllib3 leaves that to finalizers, which run no more at exit.
+
+        In a forked child a thread of the parent's may be using it, and hold urllib3's locks.
+        """
+        if os.getpid() == self._pid:
+            for key in list(self._manager.pools.keys()):
+                self._manager.pools[key].close()
+            self._manager.clear()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        for sock in list(self._socks):
+            if sock.fileno() >= 0:
+                socket.close(sock.detach())
 
 
 def _proxy_of_environment(url: str) -> str | None:
@@ -213,13 +230,47 @@ def _to_seconds(value: str | None) -> float | None:
     return max(0.0, mktime_tz(date) - time.time()) if date else None
 
 
+class _Rack(queue.LifoQueue[Any]):
+    """What a pool keeps its connections in, for one thread, so that it needs no lock.
+
+    A child that is forked while that thread holds one would wait for it for ever:
+    urllib3 empties all its pools as a process ends.
+    """
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: ARG002
+        if len(self.queue) >= self.maxsize:
+            raise queue.Full
+        self.queue.append(item)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: ARG002
+        if not self.queue:
+            raise queue.Empty
+        return self.queue.pop()
+
+
+class _PlainPool(urllib3.HTTPConnectionPool):
+    QueueCls = _Rack
+
+
+class _TlsPool(urllib3.HTTPSConnectionPool):
+    QueueCls = _Rack
+
+
 class _Timed:
     """Keeps a urllib3 connection within the deadline of the attempt."""
 
     sock: Any
 
-    def __init__(self, *args: Any, deadline: Deadline, connect_s: float, **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        deadline: Deadline,
+        connect_s: float,
+        note: Callable[[socket.socket], object],
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **options)
+        self._note = note
         self._deadline = deadline
         self._connect_s = connect_s
         self.response_class: Any = functools.partial(_timed_response, deadline)
@@ -230,8 +281,12 @@ class _Timed:
         deadline = Deadline(min(self._connect_s, self._deadline.left()))
         try:
             sock = connect(Address(host, self.port), deadline)  # type: ignore[attr-defined]
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(deadline.left())  # for the TLS handshake
+            try:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.settimeout(deadline.left())  # for the TLS handshake
+            except BaseException:
+                sock.close()
+                raise
         except OSError as fault:
             text = "cannot connect"
             raise NewConnectionError(self, text) from fault  # type: ignore[arg-type]
@@ -240,6 +295,7 @@ class _Timed:
     def connect(self) -> None:
         """Connect; where the file says `verify: false` there is no warning per request."""
         super().connect()  # type: ignore[misc]
+        self._note(self.sock)
         self.is_verified = True
 
     def send(self, data: Any) -> None:

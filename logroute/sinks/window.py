@@ -1,9 +1,9 @@
 """What a stream has been given and its peer's kernel may not have yet.
 
-Owned by one `SocketSink`, used in its worker's thread. Linux tells how many of
-the bytes written still wait for the peer's acknowledgement (SIOCOUTQ), so the
-frames that hold them are known exactly. Elsewhere the last frames of the last
-seconds are kept: a break then repeats some that had arrived.
+Owned by one `SocketSink` and changed in its worker's thread; others may `count`. Linux
+tells how many of the bytes written still wait for the peer's acknowledgement
+(SIOCOUTQ), so the frames that hold them are known exactly. Elsewhere the last frames
+of the last seconds are kept: a break then repeats some that had arrived.
 """
 
 import collections
@@ -11,7 +11,8 @@ import struct
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+from logroute.light import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import socket
@@ -22,6 +23,7 @@ __all__ = ["Window", "silence_s"]
 BLIND_FRAMES = 256
 BLIND_BYTES = 256 << 10
 BLIND_S = 30.0
+_ALL = 1 << 62
 
 
 class Window:
@@ -47,11 +49,20 @@ class Window:
         self._written_at = 0.0
 
     def count(self, sock: "socket.socket | None") -> int:
-        """Return how many frames are surely not known to have arrived."""
+        """Return how many frames are surely not known to have arrived.
+
+        Any thread may ask: amid a change it is rather told of too many. So the bytes
+        are read in the order in which they go, and `again`, to which and from which
+        frames go, twice.
+        """
+        again = len(self.again)
+        flying = tuple(self.flying)
+        rest = len(self.rest)
         waiting = _unacknowledged(sock)
+        again = max(again, len(self.again))
         if waiting is None:
-            return len(self.again) + bool(self.rest)
-        return len(self.again) + self._count_missing(waiting + len(self.rest))
+            return again + bool(rest)
+        return again + _count_missing(flying, waiting + rest)
 
     def took(self, frames: Sequence[bytes]) -> None:
         """Note that the connection has taken the rest, and all of `frames`."""
@@ -73,8 +84,8 @@ class Window:
         while count < len(frames) and start < written + grip:
             start += len(frames[count])
             count += 1
+        self.rest = data[written:start]  # first: see `count`
         self.flying.extend(frames[:count])
-        self.rest = data[written:start]
         self._written_at = time.monotonic()
         return count
 
@@ -82,11 +93,11 @@ class Window:
         """Forget the frames that the peer's kernel has."""
         waiting = _unacknowledged(sock)
         if waiting is not None:
-            keep = self._count_missing(waiting + len(self.rest))
+            keep = _count_missing(self.flying, waiting + len(self.rest))
         elif time.monotonic() - self._written_at > BLIND_S:
             keep = bool(self.rest)
         else:
-            keep = min(BLIND_FRAMES, self._count_missing(BLIND_BYTES))
+            keep = min(BLIND_FRAMES, _count_missing(self.flying, BLIND_BYTES))
         for _ in range(len(self.flying) - keep):
             self.flying.popleft()
 
@@ -99,26 +110,27 @@ class Window:
         self.rest = b""
         return count
 
-    def _count_missing(self, missing: int) -> int:
-        """Return how many of the last frames hold the last `missing` bytes.
 
-        TLS makes more bytes of a frame, never fewer, so the count errs towards
-        sending a frame twice.
-        """
-        count = total = 0
-        for frame in reversed(self.flying):
-            if total >= missing:
-                break
-            total += len(frame)
-            count += 1
-        return count
+def _count_missing(flying: Sequence[bytes], missing: int) -> int:
+    """Return how many of the last frames hold the last `missing` bytes.
+
+    TLS makes more bytes of a frame, never fewer, so the count errs towards
+    sending a frame twice.
+    """
+    count = total = 0
+    for frame in reversed(flying):
+        if total >= missing:
+            break
+        total += len(frame)
+        count += 1
+    return count
 
 
 def _unacknowledged(sock: "socket.socket | None") -> int | None:
     """Return the bytes written to `sock` that its peer's kernel has not confirmed.
 
-    Linux goes on telling after the connection broke (SIOCOUTQ, tcp(7), unix(7)).
-    None: this system does not tell.
+    Linux goes on telling after the connection broke (SIOCOUTQ, tcp(7), unix(7)), until
+    it is closed: then it may be any number. None: this system does not tell.
     """
     if sys.platform != "linux":
         return None
@@ -127,9 +139,11 @@ def _unacknowledged(sock: "socket.socket | None") -> int | None:
     import fcntl
     import termios
 
-    answer = bytearray(4)
+    number, answer = sock.fileno(), bytearray(4)
+    if number < 0:  # its thread has just closed it
+        return _ALL
     try:
-        fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, answer)
+        fcntl.ioctl(number, termios.TIOCOUTQ, answer)
     except OSError:
         return None
     return int.from_bytes(answer, sys.byteorder)

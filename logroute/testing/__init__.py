@@ -10,7 +10,8 @@ function that needs it, since pytest imports this module in every run.
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+
+from logroute.light import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from logroute.app.explanation import Explanation

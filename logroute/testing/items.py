@@ -3,13 +3,13 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from logroute.app.examples import Example, Verdict, describe, run
 from logroute.app.explain import Explainer
 from logroute.app.suites import has_tests, load_suite
+from logroute.light import Any
 
 __all__ = ["ConfigFile", "ExampleItem", "FailedError", "collector"]
 

@@ -1,6 +1,7 @@
 """The house: imports point strictly downward; the public names are pinned."""
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,7 @@ def test_every_room_has_a_floor():
 def test_public_names_are_pinned():
     """What `from logroute import *` brings is decided, not accidental."""
     assert sorted(logroute.__all__) == [
+        "AuditError",
         "ConfigError",
         "LogrouteError",
         "bind",
@@ -104,12 +106,66 @@ def test_import_is_light():
     assert not loaded & {*HEAVY, "yaml", "logging.config", "dataclasses", "socket"}
 
 
+PLAIN = (
+    "version: 1\nformatters: {f: {format: '%(message)s'}}\n"
+    "handlers: {a: {type: console, formatter: f}, b: {type: file, path: x.log}}\n"
+    "root: {level: INFO}\nroutes: [{to: [a, b], match: {level: INFO, logger: x}}]\n"
+)
+
+
 def test_configure_is_light(tmp_path):
     """A good file with console and file handlers is configured without heavy modules."""
+    loaded = modules_after(f"import logroute; logroute.configure({PLAIN!r})")
+    assert not loaded & {*HEAVY, "logging.config", "dataclasses", "inspect", "socket", "uuid"}
+
+
+#: What a start pays for only where the config, or a fault in it, asks for it.
+NOT_AT_A_START = {
+    *(
+        "typing",
+        "logroute.engine.lanecode",
+        "logroute.formatters.compiled",
+        "datetime",
+        "yaml",
+        "json",
+        "fcntl",
+        "logging.handlers",
+        "difflib",
+        "random",
+        "tempfile",
+        "subprocess",
+    ),
+    *("logroute.config.yamltext", "logroute.config.yamlhints", "logroute.config.jsontext"),
+    *("logroute.config.schema", "logroute.config.oddities", "logroute.config.slips"),
+    *("logroute.config.rules.advice", "logroute.config.describe", "logroute.config.edits"),
+    *("logroute.delivery.breaker", "logroute.delivery.deadletter", "logroute.delivery.spool"),
+    *("logroute.engine.spooled", "logroute.app.foreign", "logroute.app.rings"),
+    *("logroute.app.watch", "logroute.app.signals", "logroute.app.statsdoor"),
+    *("logroute.sinks.net", "logroute.sinks.foreign", "logroute.sinks.files.rotation"),
+    *("logroute.formatters.json", "logroute.filters.redact", "logroute.cli"),
+}
+
+
+def test_a_start_imports_what_it_uses():
+    """A file and a console ask for no network, no spool, no hints, and not for PyYAML."""
+    loaded = modules_after(f"import logroute; logroute.configure({PLAIN!r})")
+    assert "logroute.sinks.file" in loaded
+    assert not loaded & NOT_AT_A_START
+
+
+def test_what_a_start_leaves_out_exists():
+    """The list above names modules that can be imported, so that it cannot pass by a slip."""
+    for name in NOT_AT_A_START:
+        assert importlib.util.find_spec(name) is not None, name
+
+
+def test_an_old_file_starts_without_pyyaml():
+    """A dictConfig file with handlers of `logging` needs neither PyYAML nor `logging.config`."""
     text = (
-        "version: 1\nformatters: {f: {format: '%(message)s'}}\n"
-        "handlers: {a: {type: console, formatter: f}, b: {type: file, path: x.log}}\n"
-        "root: {level: INFO}\nroutes: [{to: [a, b], match: {level: INFO, logger: x}}]\n"
+        "version: 1\nhandlers:\n  a:\n    class: logging.FileHandler\n"
+        "    filename: x.log\n    delay: true\n  b:\n    class: logging.StreamHandler\n"
+        "    stream: ext://sys.stdout\nroot:\n  handlers: [a, b]\n"
     )
     loaded = modules_after(f"import logroute; logroute.configure({text!r})")
-    assert not loaded & {*HEAVY, "logging.config", "dataclasses", "inspect", "socket", "uuid"}
+    assert "logroute.app.foreign" in loaded
+    assert not loaded & {"yaml", "json", "typing", "logging.config", "logging.handlers", "socket"}

@@ -19,7 +19,10 @@ from logroute.engine.retired import Retired
 
 @pytest.mark.parametrize("seed", range(1, 13))
 def test_every_record_is_accounted_for(tmp_path, seed):
-    """Servers die, stall, refuse and come back while threads log, reload and fork."""
+    """Servers die, stall, refuse and come back while threads log, reload and fork.
+
+    With every fourth seed kill -9 ends it all; then a spool has all that callers wrote.
+    """
     command = [sys.executable, soak_kit.__file__, str(tmp_path / "run"), str(seed), "0.7"]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=110)
     faults = json.loads(done.stdout)
@@ -29,7 +32,8 @@ def test_every_record_is_accounted_for(tmp_path, seed):
 def test_reckoning_finds_what_is_wrong(tmp_path):
     """A line too many, one too few and a count that is wrong are each found."""
     folder, kept = tmp_path / "run", []
-    assert not soak(folder, 3, 0.3, keep=kept.append)
+    faults = soak(folder, 3, 0.3, keep=kept.append)
+    assert not faults, "\n".join(faults)
     servers, path = kept[0].servers, folder / "plain.log"
     whole = path.read_text()
     first, rest = whole.split("\n", 1)

@@ -1,10 +1,13 @@
 """docs/delivery.md: its config is good, its command prints what it shows, its words exist."""
 
+import contextlib
+import logging
 import re
 from pathlib import Path
 
 from cli_kit import ROOT, logroute
 
+import logroute as package
 from logroute.config.guarantees import guarantee_of
 from logroute.config.load import load
 from logroute.delivery.specs import BreakerSpec, DeadLetterSpec, QueueSpec, RetrySpec, SpoolSpec
@@ -57,3 +60,23 @@ def test_links_of_the_page_lead_somewhere():
     """Every page that it points to is there."""
     links = set(re.findall(r"\]\(([^)#]+)\)", TEXT))
     assert links and all(Path(ROOT / "docs" / link).exists() for link in links)
+
+
+def test_audit_of_the_page_raises(tmp_path):
+    """The program of the page is told what its config could not deliver."""
+    _, after = TEXT.split("## Audited routes", 1)
+    config = re.search(r"```yaml\n(.*?)```", after, re.DOTALL)[1]
+    program = re.search(r"```python\n(.*?)```", after, re.DOTALL)[1]
+    refunded = []
+    names = {"logging": logging, "logroute": package, "refund": refunded.append}
+    for path, expected in (("ledger.log", []), ("/dev/full", [4711])):
+        text = config.replace("/var/log/shop/ledger.log", path)
+        text = text.replace(", rotate: {size: 10MiB, keep: 100}", "").replace(
+            "/var/log/shop", "LOG"
+        )
+        with contextlib.chdir(tmp_path):
+            runtime = package.configure(text)
+            exec(program, names)
+            runtime.shutdown(5)
+        assert refunded == expected
+    assert (tmp_path / "ledger.log").read_text().count("paid") == 1

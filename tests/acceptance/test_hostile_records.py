@@ -250,8 +250,8 @@ def test_every_record_ends_delivered_or_counted(tmp_path):
                 "udp": {{"type": "datagram", "address": udp.address}},
                 "plain": {{"()": "__main__.Plain"}},
             }}
-            logroute.configure({{"version": 1, "handlers": handlers, "root": {{"level": "NOTSET"}},
-                                 "routes": [{{"to": list(handlers)}}]}})
+            config = {{"version": 1, "handlers": handlers, "root": {{"level": "NOTSET"}}}}
+            runtime = logroute.configure({{**config, "routes": [{{"to": list(handlers)}}]}})
             log, made = logging.getLogger("app"), 0
             stdlib = logging.Logger("app")
             stdlib.addHandler(logging.NullHandler())
@@ -264,16 +264,16 @@ def test_every_record_ends_delivered_or_counted(tmp_path):
                 log.handle(record)
                 made += is_seen
             logroute.flush(30)
-            stats = logroute.stats()
             logroute.shutdown(10)
+            stats = runtime.stats()  # what is said of losses may come after a flush
             print(json.dumps({{"made": made, "stats": stats, "tcp": len(tcp.received),
                                "pickled": len(pickled.received), "plain": Plain.seen}}))
         """
     )
     stats = told["stats"]
-    assert stats["faults"] <= 3  # without a name, a message or arguments it is no record
     taken = stats["accepted"]
-    assert taken + stats["faults"] == told["made"] > 100
+    assert (taken, stats["faults"]) == (told["made"], 0)
+    assert taken > 100
     for name, counts in stats["handlers"].items():
         dropped = counts["dropped"]
         assert set(dropped) <= ({"rejected"} if name == "plain" else set()), (name, counts)

@@ -115,6 +115,41 @@ def test_half_open_connection(heals):
     assert heals or told["connections"] >= 2
 
 
+@pytest.mark.parametrize("end", ["pass", "logroute.shutdown(0.2)"])
+def test_end_beside_a_half_open_connection(end):
+    """Fault 41: what nobody has acknowledged as the process ends is no delivery."""
+    told = run_child(
+        f"""
+        import atexit
+        from network_kit import deaf
+
+        def tell_late():  # after the hook that closes the handlers
+            counts = runtime.stats()["handlers"]["out"]
+            tell(counts={{key: counts[key] for key in ("delivered", "dropped", "in_flight")}})
+
+        atexit.unregister(logging.shutdown)
+        atexit.register(tell_late)
+        atexit.register(logging.shutdown)
+        server = socket.create_server(("127.0.0.1", 0))
+        configure(f"127.0.0.1:{{server.getsockname()[1]}}", timeout={{"send": 20}})
+        runtime.shutdown_timeout_s = 0.3
+        log.error("first")
+        peer, _ = server.accept()
+        assert peer.recv(100) == b"first\\n"
+        held = deaf(peer)
+        held.__enter__()
+        for n in range(5):
+            log.error("%d", n)
+        while counts()["delivered"] < 6:
+            time.sleep(0.01)
+        {end}
+        """,
+        timeout_s=20,
+    )
+    assert told["counts"] == {"delivered": 1, "dropped": {"unacknowledged": 5}, "in_flight": 0}
+    assert "5 unacknowledged" in told["stderr"]
+
+
 def test_peer_that_never_reads():
     """Fault 42: one connection, no stalled caller, every loss counted, and the end in time."""
     told = run_child(
@@ -124,7 +159,7 @@ def test_peer_that_never_reads():
             slowest = 0.0
             for n in range(30_000):
                 begun = time.perf_counter()
-                log.error("%d %s", n, "x" * 500)
+                log.error("%d %s", n, "x" * 5000)  # what waits is more than sockets hold
                 slowest = max(slowest, time.perf_counter() - begun)
             logroute.flush(1.5)
             told = counts()

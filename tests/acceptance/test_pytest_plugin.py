@@ -116,18 +116,44 @@ def test_faults_of_a_file_stop_its_collection(folder):
     assert "error[LR005]" in run_pytest(folder)[1]
 
 
-def test_entry_point_loads_the_plugin(folder):
-    """Installed as pyproject says, the plugin is there without an option."""
+def announce(folder):
+    """Install the plugin as pyproject says; return the environment that has it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     rows = [f"{name} = {to}" for name, to in project["entry-points"]["pytest11"].items()]
     info = folder / "site" / "announced-1.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: announced\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[pytest11]\n" + "\n".join(rows) + "\n")
+    (info / "RECORD").write_text("logroute/__init__.py,,\n")
     path = f"{ROOT}:{folder / 'site'}"
-    environment = {"PYTHONPATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": ""}
-    _, out = run_pytest(folder, "logging.test.yaml", plugin=(), **environment)
+    return {"PYTHONPATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": ""}
+
+
+def test_entry_point_loads_the_plugin(folder):
+    """Installed as pyproject says, the plugin is there without an option."""
+    _, out = run_pytest(folder, "logging.test.yaml", plugin=(), **announce(folder))
     assert "1 failed, 1 passed" in out
+
+
+def test_modules_stay_as_they_are_written(folder):
+    """What threads of ours import late is not rewritten; the finders are left as they were."""
+    (folder / "conftest.py").write_text(
+        "import logroute.config.load\n\ndef pytest_unconfigure():\n    import atexit, sys\n"
+        "    atexit.register(lambda: print('finders', sys.meta_path))\n"
+    )
+    (folder / "test_loaders.py").write_text(
+        "import sys\nimport logroute.sinks.smtp\n\ndef test_loaders():\n"
+        "    loaders = {name: type(module.__loader__).__name__\n"
+        "               for name, module in sys.modules.items() if name.startswith('logroute.')}\n"
+        "    late = ('logroute.sinks.smtp', 'logroute.config.load')\n"
+        "    assert [loaders[name] for name in late] == ['SourceFileLoader'] * 2\n"
+        "    assert loaders['logroute.testing.plugin'] == 'AssertionRewritingHook'\n"
+        "    assert str(sys.meta_path[0]).startswith('<logroute.testing.plugin.')\n"
+    )
+    code, out = run_pytest(folder, "test_loaders.py", plugin=(), **announce(folder))
+    assert code == 0, out
+    assert "finders [" in out
+    assert "logroute" not in out[out.index("finders [") :]
 
 
 def test_plugin_costs_nothing_where_it_is_not_used(folder):

@@ -138,3 +138,24 @@ def test_environments_follow_the_profile(here, capfd, monkeypatch):
         assert json.loads(request.content)["region"] == "eu-west"
         logroute.shutdown(5)
     assert json.loads(capfd.readouterr().out)["message"] == "alarm"
+
+
+def test_audit_keeps_payments_and_mails_no_cards(here):
+    """audit: the ledger has a payment at once, or the call raises; mail has no card numbers."""
+    text = (FOLDER / "audit.yaml").read_text()
+    payments = logging.getLogger("shop.payments")
+    with SmtpReceiver() as smtp:
+        mail = f"127.0.0.1\n    port: {smtp.port}\n    security: none"
+        runtime = logroute.configure(text.replace("${SMTP_HOST:-smtp.example.org}", mail))
+        payments.info("paid card=4711")
+        (line,) = (here / "logs/ledger.jsonl").read_text().splitlines()
+        assert json.loads(line)["message"] == "paid card=4711"
+        payments.error("declined card=4711")
+        assert runtime.flush(20)
+        (letter,) = smtp.received
+        assert "declined ***" in letter.text and "4711" not in letter.text
+        assert (here / "logs/app.log").read_text().count("card=4711") == 2
+        runtime.shutdown(5)
+    logroute.configure(text.replace("logs/ledger.jsonl", "/dev/full"))
+    with pytest.raises(logroute.AuditError, match="handler `ledger`"):
+        payments.info("paid")

@@ -192,7 +192,13 @@ def test_forked_writers_lose_nothing(tmp_path):
     """One program configures, forks four workers in the middle of its work, and all write."""
     done = subprocess.run(
         # from 3.12 on Python itself warns of any fork beside a thread
-        [sys.executable, "-Wignore::DeprecationWarning", "-c", FORKING, str(tmp_path / "app.log")],
+        [
+            sys.executable,
+            "-Wignore:This process:DeprecationWarning",
+            "-c",
+            FORKING,
+            str(tmp_path / "app.log"),
+        ],
         capture_output=True,
         text=True,
         timeout=60,

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import logging.config
 import logging.handlers
 import os
 import subprocess
@@ -11,6 +12,9 @@ import pytest
 from engine_kit import adds_up
 
 import logroute
+from logroute.app.foreign import ForeignParts
+from logroute.config.parse import parse
+from logroute.config.source import from_dict
 
 BASIC = """
 version: 1
@@ -370,3 +374,52 @@ def test_watch_needs_a_file(tmp_path):
         configure(tmp_path, watch=True)
     assert logroute.current() is None
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"class": "logging.FileHandler", "filename": "a.log", "delay": True, "encoding": "latin-1"},
+        {"class": "logging.FileHandler", "filename": "a.log", "mode": "w", "errors": "replace"},
+        {"class": "logging.StreamHandler", "stream": "ext://sys.stdout"},
+        {"class": "logging.StreamHandler"},
+        {"class": "logging.NullHandler"},
+    ],
+)
+def test_plain_handlers_are_made_as_stdlib_makes_them(tmp_path, monkeypatch, arguments):
+    """Without stdlib's configurator they come out with the same attributes."""
+    monkeypatch.chdir(tmp_path)
+    document = {
+        "version": 1,
+        "formatters": {"f": {"format": "%(message)s"}},
+        "handlers": {"h": {**arguments, "formatter": "f"}},
+    }
+    node, _ = parse(from_dict(document))
+    parts = ForeignParts(node, "any")
+    layout = logging.Formatter("%(message)s")
+    parts.share("formatters", "f", layout)
+    mine = parts.handler("h", document["handlers"]["h"])
+    std = logging.config.DictConfigurator(document)
+    std.config["formatters"]["f"] = layout
+    theirs = std.configure_handler(std.config["handlers"]["h"])
+    left_out = {"lock", "_lock", "stream"}
+    assert type(mine) is type(theirs)
+    assert _without(mine, left_out) == _without(theirs, left_out)
+    for handler in (mine, theirs):
+        handler.close()
+
+
+def _without(handler, names):
+    return {key: value for key, value in vars(handler).items() if key not in names}
+
+
+def test_subclass_in_the_place_of_a_plain_handler_is_made(tmp_path, monkeypatch):
+    """Who puts a class of their own into `logging` gets that, as with dictConfig."""
+
+    class Loud(logging.FileHandler):
+        pass
+
+    monkeypatch.setattr(logging, "FileHandler", Loud)
+    entry = {"class": "logging.FileHandler", "filename": str(tmp_path / "a.log"), "delay": True}
+    node, _ = parse(from_dict({"version": 1, "handlers": {"h": entry}}))
+    assert type(ForeignParts(node, "any").handler("h", entry)) is Loud

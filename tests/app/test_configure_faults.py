@@ -196,6 +196,38 @@ def test_record_met_again_is_a_new_one(tmp_path):
     assert lines(path) == ["INFO low x"] * 2
 
 
+@pytest.mark.parametrize(
+    ("lack", "line"),
+    [
+        ("name", "WARNING root message 7"),
+        ("msg", "WARNING app.db <unformattable: AttributeError> "),
+        ("args", "WARNING app.db message %d"),
+    ],
+)
+@pytest.mark.parametrize("at", ["root", "app", "app.db"])
+def test_record_that_lacks_something_is_mended(tmp_path, capfd, monkeypatch, at, lack, line):
+    """A record made by hand without name, message or arguments arrives once, and is told of."""
+    text = BASIC.replace("PATH", str(tmp_path / "out.log"))
+    text = text.replace("  - {to: out}", "  - {to: out}\n  - {to: other}")
+    text = text.replace(
+        "handlers:", f"handlers:\n  other: {{type: file, path: {tmp_path}/other}}", 1
+    )
+    config = f"{text}loggers: {{app: {{handlers: [out]}}, app.db: {{handlers: [out]}}}}\n"
+    runtime = logroute.configure(config)
+    monkeypatch.setattr(logging.getLogger(), "handlers", route_handlers())  # pytest's own fails
+    record = logging.makeLogRecord(
+        {"name": "app.db", "levelno": 30, "levelname": "WARNING", "msg": "message %d", "args": (7,)}
+    )
+    del record.__dict__[lack]
+    logging.getLogger(at).handle(record)
+    runtime.flush(10)
+    assert lines(tmp_path / "out.log") == [line]
+    assert len(lines(tmp_path / "other")) == 1
+    assert runtime.stats()["faults"] == 0
+    assert f"a record came without `{lack}`; it was mended" in capfd.readouterr().err
+    assert lack not in record.__dict__
+
+
 def test_failing_filter_on_a_logger_is_ours(tmp_path):
     """A filter of ours that fails on a logger drops the record and is counted."""
     text = BASIC.replace("PATH", str(tmp_path / "out.log")) + (

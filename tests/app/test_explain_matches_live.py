@@ -35,15 +35,20 @@ routes:
   - {match: {logger: [shop, web]}, to: [b, e]}
 unmatched: [c]
 """
+#: The same, with filters at the routes.
+FILTERED = CONFIG.replace("to: [b, c, a], ", "to: [b, c, a], filters: [once, cards], ").replace(
+    "to: [b, e]}", "to: [b, e], filters: [shop, cards]}\n  - {filters: stamp, to: [a, b, c, e]}"
+)
 NAMES = ("root", "shop", "shop.audit", "shop.audit.deep", "shop.cart", "web", "other")
 LEVELS = (10, 20, 30, 40, 50)
 MESSAGES = ("card=%d", "quiet %d")
 
 
 @pytest.mark.parametrize(("name", "message"), list(itertools.product(NAMES, MESSAGES)))
-def test_explanation_is_what_happens(tmp_path, name, message):
+@pytest.mark.parametrize("config", [CONFIG, FILTERED], ids=["plain", "filtered"])
+def test_explanation_is_what_happens(tmp_path, config, name, message):
     """For every logger, level and message the same handlers write the same text."""
-    text = CONFIG.replace("DIR", str(tmp_path))
+    text = config.replace("DIR", str(tmp_path))
     explainer = Explainer(load(text))
     for level in LEVELS:
         runtime = logroute.configure(text)

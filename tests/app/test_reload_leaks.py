@@ -14,7 +14,7 @@ def test_cycles_leave_nothing_behind():
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -170,6 +170,20 @@ def test_signal_while_a_lock_is_held():
     assert "released" in out[:1] or "released" in out
 
 
+def test_signal_that_the_main_thread_sleeps_through():
+    """A signal that arrives as the main thread goes to sleep is not heard; it comes again."""
+    code, out, _ = run(
+        "runtime = configure(['SIGTERM'], shutdown_timeout=30)\n"
+        "queue, sent, kill = runtime.workers['slow'].queue, [], signal.pthread_kill\n"
+        "def unheard(thread, number):\n    sent.append(number)\n"
+        "    if len(sent) > 2:\n        kill(thread, number)\n"
+        "signal.pthread_kill = unheard\n"
+        f"{LOG}\nwith queue._lock:\n    send('SIGTERM')\ntime.sleep(20)",
+        timeout=20,
+    )
+    assert (code, out[-50:]) == (-signal.SIGTERM, NUMBERS)
+
+
 def test_signal_inside_a_synchronous_handler():
     """A signal inside a delivery in the caller lets that delivery end first."""
     code, out, err = run(

@@ -35,6 +35,15 @@ WAYS = [
         "loggers: {app.db: {level: INFO, handlers: [kept], propagate: true}, app: {level: DEBUG}}\n"
     ),
     (
+        "root: INFO\nfilters: {here: {name: app}, stamp: {type: add_fields, fields: {a: 1}}}\n"
+        "routes: [{to: kept, filters: [stamp, here]}, {to: [kept, other], filters: here},"
+        " {to: kept, filters: stamp}]\n"
+    ),
+    (
+        "root: INFO\nroutes: [{to: other, audit: true, match: {message: number}},"
+        " {to: [kept, other]}]\n"
+    ),
+    (
         "loggers: {app.db: {level: DEBUG, handlers: [kept, other], propagate: false},"
         " app: {level: INFO, handlers: [kept, other], propagate: false}}\n"
     ),

@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from logroute.config.decode import decode
-from logroute.config.model import Config, Foreign, HandlerSpec, LoggerSpec, NetworkHandlerSpec
+from logroute.config.model import (
+    Config,
+    Foreign,
+    HandlerSpec,
+    LoggerSpec,
+    NetworkHandlerSpec,
+    RouteSpec,
+)
 from logroute.config.nodes import Node
 from logroute.config.parse import parse
 from logroute.config.source import from_dict, from_text
@@ -13,6 +20,7 @@ from logroute.delivery.specs import BatchSpec
 from logroute.diagnostics import Span
 from logroute.formatters.text import TextSpec
 from logroute.matchers import FieldSpec
+from logroute.options import options_of
 from logroute.sinks.console import ConsoleSpec
 from logroute.sinks.email import EmailSpec
 
@@ -251,10 +259,11 @@ queue: {max_records: 0, mode: sync}
     assert config.queue is not None and config.queue.mode == "sync"
 
 
-def test_planned_options_are_told() -> None:
+def test_planned_options_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """An option without its machinery is decoded, and told."""
-    _, problems = read("routes: [{to: a, audit: 3}]")
-    assert problems == [("LR190", ("routes", 0, "audit")), ("LR103", ("routes", 0, "audit"))]
+    monkeypatch.setattr(options_of(RouteSpec)["name"], "planned", True)
+    _, problems = read("routes: [{to: a, name: [3]}]")
+    assert problems == [("LR190", ("routes", 0, "name")), ("LR103", ("routes", 0, "name"))]
 
 
 def variable(text: str) -> Node:

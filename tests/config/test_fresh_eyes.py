@@ -3,6 +3,8 @@
 import pytest
 
 from logroute.config.load import load
+from logroute.config.model import RouteSpec
+from logroute.options import options_of
 
 HEAD = "version: 1\ndisable_existing_loggers: false\n"
 LINE = 'formatters: {line: {format: "%(asctime)s %(message)s"}}\n'
@@ -250,11 +252,12 @@ def test_range_with_a_dash_is_understood(level):
     assert (found.help or "").casefold() == "write `info..error`"
 
 
-def test_planned_option_is_told_once():
+def test_planned_option_is_told_once(monkeypatch):
     """What is not yet available is not judged as well."""
+    monkeypatch.setattr(options_of(RouteSpec)["final"], "planned", True)
     text = (
         "version: 1\nhandlers: {log: {type: console}}\n"
-        "root: {level: INFO}\nroutes: [{to: log, audit: daily}]\n"
+        "root: {level: INFO}\nroutes: [{to: log, final: daily}]\n"
     )
     assert codes(text) == ["LR190"]
 

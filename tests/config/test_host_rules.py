@@ -216,3 +216,16 @@ def test_command_looks_only_when_asked(tmp_path):
     code, out, err = logroute("check", "--probe", "--probe-timeout", "2", "a.yaml", cwd=tmp_path)
     assert (code, err) == (1, "") and "LR613" in out and "LR503" not in out
     assert logroute("check", "--probe", "--probe-timeout", "soon", "a.yaml", cwd=tmp_path)[0] == 2
+
+
+def test_unusable_spool_is_told(tmp_path):
+    """A file in its place, a folder that others may write to; a new folder is fine."""
+    spool = '{{type: socket, address: "127.0.0.1:9", spool: {{path: {}}}}}'
+    (tmp_path / "file").touch()
+    (tmp_path / "open" / "h").mkdir(parents=True)
+    (tmp_path / "open" / "h").chmod(0o777)
+    (tmp_path / "all").mkdir()
+    (tmp_path / "all").chmod(0o777)
+    for name in ("file", "file/below", "open", "all"):
+        assert codes(config(spool.format(tmp_path / name))) == ["LR503"]
+    assert codes(config(spool.format(tmp_path / "new/er"))) == []

@@ -79,7 +79,6 @@ def test_every_shape_code_has_a_bad_config() -> None:
         "LR010",
         "LR611",
         "LR704",
-        "LR190",
         "LR201",
         "LR202",
         "LR301",

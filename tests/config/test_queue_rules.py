@@ -216,6 +216,9 @@ def test_short_shutdown_is_found(
         (WEB, {"block_for": "10s"}, "warning"),
         ({**WEB, "queue": {"overflow": "shed"}}, None, None),
         ({**WEB, "queue": {"mode": "${file:/x}"}}, None, None),
+        ({**WEB, "spool": {"path": "/x"}, "queue": {"mode": "sync"}}, None, None),
+        ({**WEB, "spool": {"path": "/x"}, "queue": {"overflow": "block"}}, None, None),
+        ({**WEB, "spool": {"path": "/x"}, "queue": {"block_for": "1m"}}, None, "warning"),
     ],
 )
 def test_long_wait_of_the_application_is_found(

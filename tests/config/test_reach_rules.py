@@ -19,7 +19,7 @@ from logroute.config.views.facts import Facts
 from logroute.config.views.survey import Survey, survey
 from logroute.diagnostics import Diagnostic, Severity
 from logroute.levels import Levels
-from logroute.routing import Outcome
+from logroute.routing import Outcome, Passage
 
 LEVELS = Levels()
 
@@ -70,7 +70,11 @@ def documents() -> st.SearchStrategy[dict[str, Any]]:
     )
     route = st.fixed_dictionaries(
         {"match": matches(), "to": some_handlers()},
-        optional={"final": st.booleans(), "final_below": st.sampled_from([10, 20, 40])},
+        optional={
+            "final": st.booleans(),
+            "final_below": st.sampled_from([10, 20, 40]),
+            "filters": st.just(["f"]),
+        },
     )
     handlers = {
         name: st.fixed_dictionaries(
@@ -81,7 +85,11 @@ def documents() -> st.SearchStrategy[dict[str, Any]]:
     }
     root = st.fixed_dictionaries({}, optional={"level": level, "handlers": some_handlers()})
     return st.fixed_dictionaries(
-        {"handlers": st.fixed_dictionaries(handlers), "routes": st.lists(route, max_size=5)},
+        {
+            "handlers": st.fixed_dictionaries(handlers),
+            "routes": st.lists(route, max_size=5),
+            "filters": st.just({"f": {"type": "sample", "rate": 0.5}}),
+        },
         optional={
             "root": root,
             "loggers": st.dictionaries(st.sampled_from(["a", "a.b", "b"]), logger, max_size=3),
@@ -90,13 +98,18 @@ def documents() -> st.SearchStrategy[dict[str, Any]]:
 
 
 class Tried(NamedTuple):
-    """One record, what its routes did, and who got it; `made` says whether its logger makes it."""
+    """One record, what its routes did, and who got it.
+
+    `made` says whether its logger makes it; `got` is if the filters of routes let it
+    through, `kept` if they drop it.
+    """
 
     name: str
     levelno: int
     made: bool
     outcomes: list[Outcome]
     got: tuple[str, ...]
+    kept: tuple[str, ...]
 
 
 def every_record(config: Config) -> Iterator[Tried]:
@@ -105,8 +118,11 @@ def every_record(config: Config) -> Iterator[Tried]:
     for name, levelno, fault in product(NAMES, NUMBERS, [None, (ValueError, None, None)]):
         record = logging.LogRecord(name, levelno, "", 1, "", (), fault)  # type: ignore[arg-type]
         is_made = levelno >= effective_level(config, LEVELS, name).number
-        got = table.plan(name, levelno).pick(record) or ()
-        yield Tried(name, levelno, is_made, list(table.explain(record)), got)
+        plan = table.plan(name, levelno)
+        shares = plan.deal(record, lambda _, __: Passage(None, "f")) or {}
+        kept = tuple(name for name, share in shares.items() if share.passage.record is not None)
+        outcomes = list(table.explain(record))
+        yield Tried(name, levelno, is_made, outcomes, plan.pick(record) or (), kept)
 
 
 def claims(document: dict[str, Any]) -> tuple[Config, Survey, list[Diagnostic], list[Tried]]:
@@ -163,6 +179,7 @@ def test_duplicate_routes_change_nothing(document: dict[str, Any]) -> None:
             records, every_record(config.replace(routes=tuple(routes))), strict=True
         ):
             assert set(before.got) == set(after.got)
+            assert set(before.kept) == set(after.kept)
 
 
 @settings(max_examples=60, deadline=None)
@@ -178,7 +195,7 @@ def test_no_claim_on_handlers_is_wrong(document: dict[str, Any]) -> None:
             assert tried.got == ()
         for name in HANDLERS:
             if surveyed.delivered(row, name) >> bit & 1:
-                assert name in tried.got
+                assert name in tried.kept
         for name in below if tried.made else ():
             message = next(
                 d.message for d in diagnostics if f"`{name}`" in d.message and d.code == "LR310"
@@ -246,6 +263,25 @@ def test_earlier_final_route_counts() -> None:
     )
     (text,) = messages({**document, "handlers": handlers}, "LR304")
     assert text.startswith("`mail` gets no record of route 2")
+
+
+FILTERED = {"match": {"logger": "app"}, "to": "file", "filters": ["few"], "final": True}
+FEW = {"filters": {"few": {"type": "sample", "rate": 0.5}}}
+
+
+def test_filtered_final_route_ends_the_walk() -> None:
+    """What its filters drop goes nowhere: later routes for these records are never reached."""
+    narrower = {"match": {"logger": "app.db"}, "to": "mail"}
+    (text,) = messages(routed(FILTERED, narrower, **FEW), "LR302")
+    assert text == "route 2 can never be reached"
+    assert messages(routed(FILTERED, {"to": "mail"}, **FEW), "LR302") == []
+
+
+def test_filtered_route_gives_nothing_for_sure() -> None:
+    """A later route to the same handler is of use: it gets what the filters drop."""
+    filtered = {key: FILTERED[key] for key in ("match", "to", "filters")}
+    document = routed(filtered, {"match": {"logger": "app"}, "to": "file"}, **FEW)
+    assert messages(document, "LR302", "LR309") == []
 
 
 def test_route_of_a_closed_logger_is_unreachable() -> None:

@@ -14,6 +14,7 @@ CODES = sorted(path.name for path in FIXTURES.iterdir())
 #: Codes that no file alone can show: where their tests are.
 ELSEWHERE: dict[str, str] = {
     "LR098": "cli/test_check_suppress.py",
+    "LR190": "config/test_rules.py",
     "LR205": "config/test_expand.py",
     "LR903": "app/test_configure.py",
     "LR904": "app/test_configure.py",

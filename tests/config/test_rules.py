@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logroute.config.load import load
+from logroute.config.model import RouteSpec
 from logroute.levels import Levels
 from logroute.matchers import compile_match
+from logroute.options import options_of
 
 HANDLERS = {"console": {"type": "console"}, "mail": {"class": "logging.NullHandler"}}
 
@@ -170,10 +172,11 @@ def test_registered_level_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     assert codes({"loggers": {"app": "AUDIT"}}) == []
 
 
-def test_planned_option_is_an_error() -> None:
+def test_planned_option_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """An option whose machinery is missing is never passed over in silence."""
-    document = {"handlers": {"out": {"type": "console"}}, "routes": [{"to": "out", "audit": True}]}
-    assert findings(document) == [("LR190", "`audit` of route 1 is not yet available")]
+    monkeypatch.setattr(options_of(RouteSpec)["name"], "planned", True)
+    document = {"handlers": {"out": {"type": "console"}}, "routes": [{"to": "out", "name": "all"}]}
+    assert findings(document) == [("LR190", "`name` of route 1 is not yet available")]
 
 
 def test_foreign_format_is_checked() -> None:

@@ -2,7 +2,8 @@
 
 from engine_kit import adds_up
 
-from logroute.delivery.queue import OwnLevel, Queue
+from logroute.delivery.ledger import OwnLevel
+from logroute.delivery.queue import Queue
 from logroute.delivery.specs import QueueSpec
 
 
@@ -160,7 +161,9 @@ def test_every_outcome_settles_from_the_head():
     q.delivered(1)
     q.dropped("rejected", 1)
     q.dead_lettered(1)
-    q.handed_over(1)
+    passed = []
+    q.handed_over(1, passed.append)
+    assert passed == [1]
     counts = q.counts()
     assert [counts[k] for k in ("delivered", "dead_lettered", "handed_to_fallback")] == [1, 1, 1]
     assert counts["dropped_by_level"] == {"rejected": {"INFO": 1}}
@@ -203,3 +206,31 @@ def test_queue_works_on_after_a_seizure():
     counts = q.counts()
     assert (counts["delivered"], counts["dropped"]) == (3, {"shutdown": 2})
     assert adds_up(counts)
+
+
+def test_seized_records_are_waited_for():
+    """What the worker delivers meanwhile came later, and does not stand for them."""
+    q, told = queue(), []
+    q.put([(b"x", 20, 1)], [], [])
+    q.when_settled(lambda: told.append(1))
+    q.put([(b"x", 20, 1)] * 2, [], [])
+    q.seize()
+    q.put([(b"y", 20, 1)], [], [])
+    assert q.take(9, 9) == [(b"y", 20, 1)]
+    q.delivered(1)
+    assert told == []
+    assert q.settle_seized("undelivered", dead_lettered=3) == 0
+    assert told == [1]
+
+
+def test_what_was_seized_is_not_handed_over():
+    """A worker that comes back late with its batch gives the fallback nothing of it."""
+    q, passed = queue(), []
+    q.put([(b"x", 20, 1)] * 2, [], [])
+    q.take(9, 9)
+    q.seize()
+    q.handed_over(2, passed.append)
+    q.settle_seized("undelivered")
+    counts = q.counts()
+    assert passed == [] and counts["handed_to_fallback"] == 0
+    assert counts["dropped"] == {"undelivered": 2}

@@ -9,9 +9,10 @@ import pytest
 from engine_kit import adds_up
 from spool_kit import Clock, FaultyDisk, drain, kill, segments, spool, take
 
+from logroute.delivery.spool import store, writer
 from logroute.delivery.spool.folder import Folder
 from logroute.delivery.spool.frames import body_of
-from logroute.delivery.spool.writer import Tally
+from logroute.tally import Tally
 
 
 @pytest.fixture
@@ -61,8 +62,9 @@ def test_append_takes_no_lock(made):
     assert drain(queue) == [b"first", b"second"]
 
 
-def test_many_threads_over_many_segments(tmp_path, made):
+def test_many_threads_over_many_segments(tmp_path, made, monkeypatch):
     """Four threads write while segments are begun beneath them: every record comes, in order."""
+    monkeypatch.setattr(writer, "_PATIENCE_S", float("inf"))  # our clock runs faster than they
     clock = Clock()
     queue = made(max_bytes=64 << 20, clock=clock)
     queue.store.segment_size = 5_000
@@ -140,11 +142,39 @@ def test_left_segment_waits_for_its_last_write(made):
     queue.chores()
     assert queue.store.writer.number == 2
     queue.append(b"three", 20)
+    clock.now += 30  # a disk that takes its time
     early = drain(queue)
     done.set()
     thread.join()
     assert early == [b"one" * 10] and drain(queue) == [b"two", b"three"]
     assert adds_up(queue.counts()) and queue.counts()["dropped"] == {}
+
+
+def test_left_segment_does_not_wait_for_later_writes(made):
+    """However busy the next segment is, one that nobody writes to any more is read to its end."""
+    disk, clock = FaultyDisk(), Clock()
+    queue = made(disk=disk, clock=clock)
+    queue.store.segment_size = 50
+    queue.append(b"one" * 10, 20)
+    clock.now += 1.5
+    queue.chores()
+    entered, done = threading.Event(), threading.Event()
+
+    def slow(number, data):
+        entered.set()
+        assert done.wait(30)
+        return os.write(number, data)
+
+    disk.write = slow
+    thread = threading.Thread(target=queue.append, args=(b"three", 20))
+    thread.start()
+    entered.wait(30)
+    disk.write = os.write
+    queue.append(b"two", 20)
+    assert drain(queue) == [b"one" * 10, b"two"]
+    done.set()
+    thread.join()
+    assert drain(queue) == [b"three"]
 
 
 def test_signal_handlers_may_log(made):
@@ -185,6 +215,22 @@ def test_first_record_interrupted_by_another(tmp_path, made, monkeypatch):
     assert depth[0] == 3 and reasons.count("spool_error") == 1  # no endless nesting
     assert drain(queue) == [b"nested", b"nested", b"outer"]
     assert len(segments(tmp_path)) == 1
+
+
+def test_series_begun_amid_the_end_takes_nothing(tmp_path, made, monkeypatch):
+    """A first record that comes while the spool is closed is refused, not left where none looks."""
+    queue = made()
+    begin = store.begin_series
+
+    def begin_late(*arguments, **options):
+        series = begin(*arguments, **options)
+        queue.close("shutdown")
+        return series
+
+    monkeypatch.setattr(store, "begin_series", begin_late)
+    assert queue.append(b"late", 20) == "shutdown"
+    assert queue.counts()["enqueued"] == 0 and not queue.is_open
+    assert list((tmp_path / "h").iterdir()) == []
 
 
 def test_first_records_of_several_threads(tmp_path, made):

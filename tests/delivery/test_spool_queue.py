@@ -15,6 +15,7 @@ from spool_kit import Clock, FaultyDisk, drain, kill, numbered, put, segments, s
 import logroute.engine.worker
 from logroute.delivery.queue import Kept, Queue
 from logroute.delivery.specs import QueueSpec
+from logroute.delivery.spool import locks
 from logroute.delivery.spool.frames import body_of
 from logroute.delivery.spool.ledger import joined
 from logroute.delivery.spool.queue import SpoolQueue
@@ -22,6 +23,7 @@ from logroute.delivery.spool.sink import SpoolFull, SpoolSink, spooled
 from logroute.engine.notices import Notices
 from logroute.engine.worker import Worker
 from logroute.errors import Retryable
+from logroute.records import pack
 
 
 @pytest.fixture
@@ -41,8 +43,8 @@ def made():
 def test_spool_offers_what_a_queue_offers():
     """Every public name of the queue in memory is there, with the same parameters."""
     for name, member in inspect.getmembers(Queue):
-        if name.startswith("_"):
-            continue
+        if name.startswith("_") or name in ("count_past", "is_closed"):
+            continue  # an audit asks for these, and ends before the spool
         assert hasattr(SpoolQueue, name), name
         if inspect.isfunction(member):
             ours = inspect.signature(getattr(SpoolQueue, name)).parameters
@@ -148,7 +150,9 @@ def test_refused_batch_is_lost_and_counted(tmp_path, made):
     take(queue)
     queue.dropped("rejected", 1)
     queue.dead_lettered(1)
-    queue.handed_over(1)
+    passed = []
+    queue.handed_over(1, passed.append)
+    assert passed == [1]
     counts = queue.counts()
     assert counts["dropped"] == {"rejected": 1} and counts["in_flight"] == 0
     assert (counts["dead_lettered"], counts["handed_to_fallback"]) == (1, 1)
@@ -195,6 +199,19 @@ def test_sent_and_not_arrived_waits_again(tmp_path, made):
     assert counts["delivered"] == 1 and counts["queued"] == 5 and adds_up(counts)
     assert drain(queue) == numbered(5, 1)
     assert adds_up(queue.counts()) and queue.counts()["dropped"] == {"rejected": 1}
+
+
+def test_unconfirmed_records_are_queued_at_the_end(tmp_path, made):
+    """What the next process sends again does not count as delivered by this one."""
+    queue = made(tmp_path)
+    queue.held_back = lambda: 2
+    put(queue, *numbered(5))
+    take(queue, 4)
+    queue.delivered(3)
+    queue.close("shutdown")
+    counts = queue.counts()
+    assert counts["delivered"] == 1 and counts["queued"] == 4 and adds_up(counts)
+    assert drain(made(tmp_path)) == numbered(4, 1)
 
 
 def test_seized_records_stay_on_disk(tmp_path, made):
@@ -274,10 +291,12 @@ def test_flush_waits_for_what_was_spooled(tmp_path, made):
     assert called == [1]
 
 
-def test_flush_does_not_wait_for_older_processes(tmp_path, made):
+def test_flush_does_not_wait_for_older_processes(tmp_path, made, monkeypatch):
     """While somebody waits, records of this process go before a backlog of dead ones."""
     dead = made(tmp_path)
-    put(dead, *numbered(50))
+    with monkeypatch.context() as patch:
+        patch.setattr(locks, "_process", lambda: "00000000-1-1")
+        put(dead, *numbered(50))
     kill(dead)
     queue = made(tmp_path)
     take(queue, 1)
@@ -289,6 +308,61 @@ def test_flush_does_not_wait_for_older_processes(tmp_path, made):
     assert take(queue, 5) == [b"mine"]
     queue.delivered(1)
     assert called == [1] and take(queue, 2) == [b"1:", b"2:"]
+
+
+def test_flush_waits_for_what_the_former_handler_left(tmp_path, made):
+    """After a reload, records of this process in another series are waited for, too."""
+    former, heir = made(tmp_path), made(tmp_path)
+    heir.hold()
+    put(former, *numbered(3))
+    called = []
+    heir.when_settled(lambda: called.append(1))
+    assert take(heir) == [] and called == []  # the former one delivers yet
+    former.close("reload")
+    heir.look_again()
+    assert called == [] and take(heir, 2) == numbered(3)[:2]
+    heir.delivered(2)
+    assert called == [] and take(heir, 2) == numbered(3)[2:]
+    assert called == []
+    heir.delivered(1)
+    assert called == [1]
+
+
+@pytest.mark.parametrize("looks", ["take", "chores"])
+def test_flush_ends_where_the_former_handler_left_nothing(tmp_path, made, looks):
+    """Who waits is told by whoever looks first."""
+    former, heir = made(tmp_path), made(tmp_path)
+    put(former, b"one")
+    heir.hold()
+    called = []
+    heir.when_settled(lambda: called.append(1))
+    drain(former)
+    former.close("reload")
+    heir.look_again()
+    assert called == []
+    take(heir) if looks == "take" else heir.chores()
+    assert called == [1]
+
+
+def test_flush_ends_where_there_never_was_a_folder(tmp_path, made):
+    """No thread is woken to look into a folder that is not there."""
+    heir = made(tmp_path)
+    heir.hold()
+    called = []
+    heir.when_settled(lambda: called.append(1))
+    assert called == []
+    heir.look_again()
+    assert called == [1]
+
+
+def test_end_calls_who_waits(tmp_path, made):
+    """Who waits at the end is called when others may have what is left."""
+    queue = made(tmp_path)
+    put(queue, b"one")
+    found = []
+    queue.when_settled(lambda: found.extend(drain(made(tmp_path))))
+    queue.close("shutdown")
+    assert found == [b"one"] and queue.unsettled == 1
 
 
 def test_forgotten_waiter_is_not_called(tmp_path, made):
@@ -433,6 +507,27 @@ def test_many_orphans_are_adopted_in_turns(tmp_path, made):
     assert list((tmp_path / "h").iterdir()) == []
 
 
+def test_next_orphans_are_waiting_as_soon_as_there_is_room(tmp_path, made):
+    """A sink may acknowledge a whole turn at once; the next one is found without a pause."""
+    for number in range(20):
+        dead = made(tmp_path, adopts=False)
+        put(dead, b"%d" % number)
+        kill(dead)
+    queue = made(tmp_path)
+    found, held = [], [0]
+    queue.held_back = lambda: held[0]
+    for turn in (8, 8, 4):
+        held[0] = turn
+        while queue.waiting:
+            items = queue.take(100, 1 << 20)
+            found += items
+            queue.delivered(len(items))
+        held[0] = 0
+        queue.chores()
+        assert (queue.waiting > 0) == (len(found) < 20)
+    assert len(found) == 20
+
+
 def test_removed_lock_file_is_made_anew(tmp_path, made):
     """A series whose lock file is gone can still be adopted."""
     dead = made(tmp_path)
@@ -525,6 +620,32 @@ def test_ledger_adds_up_in_the_midst_of_a_write(tmp_path, made):
     assert adds_up(seen[0]) and seen[0]["queued"] == 3 and seen[0]["in_flight"] == 0
 
 
+def test_what_flies_at_the_end_is_in_doubt(tmp_path, made):
+    """A batch whose fate nobody knows comes again; the counts say how many records that are."""
+    queue = made(tmp_path)
+    put(queue, *numbered(5))
+    queue.take(2, 10_000)
+    queue.delivered(1)
+    queue.close("shutdown")
+    counts = queue.counts()
+    assert (counts["delivered"], counts["queued"], counts["in_doubt"]) == (1, 4, 1)
+    again = made(tmp_path)
+    assert [payload for payload, _, _ in again.take(9, 10_000)] == numbered(5)[1:]
+    assert again.counts()["in_doubt"] == 0
+
+
+def test_write_that_ends_after_the_queue_was_closed_is_no_loss(tmp_path, made):
+    """What was given up amid a write, and got to the disk all the same, was not dropped."""
+    spool_queue, memory = made(tmp_path), Queue(QueueSpec(), "shed")
+    memory.put([(body_of(b"x", 20, 0.0), 20, 9)] * 3, [], [])
+    taken = memory.take(10, 10_000)
+    assert memory.close("shutdown") == 3
+    SpoolSink(spool_queue).send([payload for payload, _, _ in taken])
+    counts = joined(memory, spool_queue)
+    assert adds_up(counts) and counts["queued"] == 3
+    assert counts["dropped"] == counts["dropped_by_level"] == {}
+
+
 def test_failing_sink_keeps_records_in_the_spool(tmp_path, made):
     """A destination that is down loses nothing: the worker gives up, the spool keeps."""
     clock = Clock()
@@ -566,9 +687,9 @@ def test_encoder_makes_bodies(tmp_path, made):
     import logging
 
     record = logging.LogRecord("a", 40, "", 0, "text", None, None)
-    encode = spooled(lambda record: record.getMessage().encode(), lambda record: b"{}")
+    encode = spooled(lambda record: record.getMessage().encode(), lambda: True)
     queue = made(tmp_path)
     queue.keeps_records = True
     woken = []
     SpoolSink(queue, wake=lambda: woken.append(1)).send([encode(record)])
-    assert queue.take(1, 1000) == [(Kept(b"text", b"{}"), 40, 4)] and woken == [1]
+    assert queue.take(1, 1000) == [(Kept(b"text", pack(record)), 40, 4)] and woken == [1]

@@ -62,6 +62,39 @@ def test_named_payloads_are_rejected_the_others_delivered():
     assert bench.sent == [[0, 1, 2, 3, 4]]
 
 
+@pytest.mark.parametrize(
+    ("fault", "outlook"),
+    [
+        (Rejected("no"), " (refused for good)"),
+        (Rejected("no", which=range(5)), " (refused for good)"),
+        (Rejected("no", which=[1, 3]), " (2 of 5 refused for good)"),
+        (
+            Rejected("no", which=[1], again=[1, 2, 4]),
+            " (1 of 5 refused for good, 2 will be tried again)",
+        ),
+        (Rejected("no", delivered=3), " (2 of 5 refused for good)"),
+        (
+            Rejected("no", delivered=1, rejected=1),
+            " (1 of 5 refused for good, 3 will be tried again)",
+        ),
+        (Rejected("busy", which=[], again=[2]), " (will be tried again)"),
+        (Rejected("one recipient", delivered=5), " (delivered all the same)"),
+        (TooLarge("too much"), " (sent in halves, as far as they go)"),
+        (TooLarge("too much", delivered=4), " (refused for good)"),
+    ],
+)
+def test_outlook_says_how_much_is_refused(fault, outlook):
+    """Only what is refused is called so; the rest is delivered, or will be tried again."""
+    bench = Bench(5, lambda batch: fault if len(batch) == 5 else None)
+    noted, outlooks = bench.courier._note, []
+    bench.courier._note = lambda fault: (
+        noted(fault),
+        outlooks.append(bench.courier.outlook(fault)),
+    )
+    bench.run()
+    assert outlooks[0] == outlook
+
+
 def test_named_payloads_are_sent_again_later():
     """Payloads that a destination was too busy for are sent again, after a wait, alone."""
 

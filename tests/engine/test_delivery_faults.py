@@ -33,7 +33,7 @@ def tell(**values):
 """
 
 
-def run(code, timeout_s=60):
+def run(code, timeout_s=240):
     """Return what a script tells, and its stderr; it may not take longer than `timeout_s`."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", HEAD + textwrap.dedent(code)],

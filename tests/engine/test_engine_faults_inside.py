@@ -12,6 +12,8 @@ from engine_kit import ONE_BY_ONE, Kit, adds_up, wait_until
 from logroute.delivery.specs import BatchSpec
 from logroute.engine import handler as handler_module
 from logroute.engine import intake as intake_module
+from logroute.engine.parcels import Parcel
+from logroute.records import stamp
 
 
 class Untold(Exception):
@@ -289,3 +291,80 @@ def test_endless_flush_is_possible():
     kit.logger.info("x")
     assert kit.runtime.flush(float("inf"))
     assert kit.runtime.shutdown(float("inf")) == {}
+
+
+def straight_lines(interrupt_at=None):
+    """Return a way past the record; a Ctrl-C arrives when it has made so many payloads."""
+    interrupts = [] if interrupt_at is None else [interrupt_at]
+
+    def write(entries, looks, look, level, add):
+        for at, entry in enumerate(entries):
+            if interrupts == [at]:
+                interrupts.clear()
+                raise KeyboardInterrupt
+            if looks.get(entry[1]) is not look:
+                return
+            add(entry[4].encode())
+
+    return write
+
+
+def keep(kit, count):
+    """Put into the intake what the express lane would; return the messages."""
+    decision = kit.runtime.dispatcher.decide("kit", logging.INFO, "root")
+    texts = [f"text {n}" for n in range(count)]
+    kit.runtime.intake.entries.extend(
+        (None, decision, None, stamp(), text, None, 1, None, None, None, None, None, 0)
+        for text in texts
+    )
+    return [text.encode() for text in texts]
+
+
+@pytest.mark.parametrize("at", [0, 1, 7, 8, 11])
+@pytest.mark.parametrize(("names", "which"), [("a", "a"), ("ab", "a"), ("ab", "b")])
+def test_interrupt_past_the_record_costs_nothing(names, which, at):
+    """A Ctrl-C while a caller makes lines of what the express lane kept: all arrive, once."""
+    with Kit(*names) as kit:
+        for name in names:
+            way = straight_lines(at if name == which else None)
+            kit.runtime.workers[name].make_straight = lambda way=way: way
+        texts = keep(kit, 20)
+        with pytest.raises(KeyboardInterrupt):
+            kit.runtime.dispatcher.drain()
+        assert kit.runtime.flush(10)
+        for name in names:
+            assert kit.sinks[name].logged == texts and adds_up(kit.counts(name))
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+@pytest.mark.parametrize("which", [0, 1])
+def test_interrupt_amid_the_parcels_costs_nothing(monkeypatch, which, is_late):
+    """So it is where the Ctrl-C arrives as lines are put into the parcels."""
+    begin, made = Parcel.__init__, []
+
+    class Interrupted(list):
+        def append(self, item):
+            if is_late:
+                super().append(item)
+            if made and made[0] is self:
+                made.clear()
+                raise KeyboardInterrupt
+            if not is_late:
+                super().append(item)
+
+    def begin_interrupted(parcel):
+        begin(parcel)
+        parcel.items = Interrupted()
+        made.append(parcel.items)
+        if len(made) == 2:
+            made[:] = [made[which]]
+
+    monkeypatch.setattr(Parcel, "__init__", begin_interrupted)
+    with Kit("a", "b") as kit:
+        for worker in kit.runtime.workers.values():
+            worker.make_straight = straight_lines
+        texts = keep(kit, 5)
+        with pytest.raises(KeyboardInterrupt):
+            kit.runtime.dispatcher.drain()
+        assert kit.runtime.flush(10)
+        assert [kit.sinks[name].logged for name in "ab"] == [texts, texts]

@@ -8,7 +8,7 @@ import pytest
 from engine_kit import Kit, adds_up, wait_until
 
 from logroute.delivery.specs import BatchSpec
-from logroute.engine import runtime as runtime_module
+from logroute.engine import hooks
 
 
 def threads():
@@ -35,6 +35,22 @@ def test_flush_between_look_and_sleep_is_served():
         worker.release(10)
         assert settled.wait(10)
         assert kit.sinks["a"].received == [b"x"]
+
+
+def test_handler_in_the_midst_of_its_making_can_be_closed(monkeypatch):
+    """A child forked while another thread makes handlers closes them at exit as any other."""
+    closed = []
+
+    def add_and_close(handler):
+        handler.acquire()
+        handler.flush()
+        handler.close()
+        handler.release()
+        closed.append(handler)
+
+    monkeypatch.setattr(logging, "_addHandlerRef", add_and_close)
+    with Kit("a") as kit:
+        assert [kit.runtime.handlers["a"], kit.face] == closed
 
 
 def test_flush_before_the_sleep_is_served():
@@ -209,7 +225,7 @@ def test_fork_without_hooks_is_noticed():
         runtime = kit.runtime
         kit.logger.info("parent")
         assert runtime.flush(10)
-        runtime_module._alive.discard(runtime)  # as in a server that runs no hooks
+        hooks.alive.discard(runtime)  # as in a server that runs no hooks
 
         def work():
             kit.sinks["a"].received.clear()
@@ -234,7 +250,7 @@ def test_fork_without_hooks_is_noticed():
             return settled, sorted(kit.sinks["a"].received)
 
         assert run_in_child(work) == "(True, [b'first', b'second'])"
-        runtime_module._alive.add(runtime)
+        hooks.alive.add(runtime)
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -270,3 +286,62 @@ def test_child_begins_at_zero():
         done.set()
         holder.join()
         assert answer == "([0, None, {}], 0, True)"
+
+
+def test_idle_worker_looks_after_what_its_sink_holds(monkeypatch):
+    """What a broken connection may have lost goes out again without a further record."""
+    from logroute.engine import worker
+
+    monkeypatch.setattr(worker, "TEND_S", 0.01)
+    with Kit("a") as kit:
+        sink, tended = kit.sinks["a"], threading.Event()
+        sink.held = 0
+        send = sink.send
+
+        def send_and_hold(batch):
+            sink.held = len(batch)  # nothing more is held once somebody has asked again
+            if not batch:
+                tended.set()
+            send(batch)
+
+        sink.send = send_and_hold
+        kit.logger.info("held back")
+        assert tended.wait(10)
+        assert kit.runtime.flush(10) and sink.received == [b"held back"]
+
+
+def test_idle_worker_tells_what_it_cannot_send_again(monkeypatch):
+    """A peer that is gone is known before the next record, and is tried time and again."""
+    from logroute.engine import worker
+
+    monkeypatch.setattr(worker, "TEND_S", 0.01)
+    with Kit("a") as kit:
+        sink = kit.sinks["a"]
+        sink.held = 1
+        kit.logger.info("gone")
+        assert kit.runtime.flush(10)
+        sink.faults = [OSError("down")] * 3
+        kit.runtime.workers["a"].bell.ring()
+        assert wait_until(lambda: not sink.faults)
+        assert wait_until(lambda: kit.counts("a")["state"] == "ok")
+        assert kit.counts("a")["errors"]["count"] == 3
+        sink.held = 0
+
+
+def test_shutdown_counts_what_was_not_routed(capfd):
+    """What the dispatcher has not come to when the time is up is counted, not left behind."""
+    gate = threading.Event()
+
+    def encode_slowly(record):
+        gate.wait(0.2)
+        return record.getMessage().encode()
+
+    with Kit("a", encode=encode_slowly) as kit:
+        for n in range(100):
+            kit.logger.info("record %d", n)
+        kit.runtime.shutdown(0.1)
+        stats = kit.runtime.stats()
+        counts = stats["handlers"]["a"]
+        assert stats["intake"] == 0 and counts["enqueued"] == 100 and adds_up(counts)
+        assert counts["dropped"]["shutdown"] > 50
+    assert "did not deliver" in capfd.readouterr().err

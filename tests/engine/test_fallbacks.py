@@ -179,10 +179,10 @@ def test_chain_ends_at_its_last_handler():
 def test_circle_of_fallbacks_is_refused():
     """Handlers that would hand records round for ever cannot be linked."""
     with Kit("a", "b", "c", fallbacks={"a": "b", "b": "c"}) as kit:
-        workers, pass_on = kit.runtime.workers, kit.runtime.dispatcher.within.pass_on
+        workers, handover = kit.runtime.workers, kit.runtime.dispatcher.handover
         for name in ("a", "c"):
             with pytest.raises(ValueError, match="falls back to it"):
-                workers[name].fall_back_to(workers["a"], pass_on)
+                workers[name].fall_back_to(workers["a"], handover)
 
 
 def test_full_fallback_counts_what_it_drops():
@@ -283,14 +283,51 @@ def test_steady_stream_does_not_hold_up_a_flush():
         kit.sinks["a"].faults = [OSError("down")] * 2
         kit.logger.error("x")
         stop = []
-        within = kit.runtime.dispatcher.within
+        handover = kit.runtime.dispatcher.handover
         settle = kit.runtime.settle
 
         def settle_busily(*args):
             stop.append(1)
-            within.passed_on += 1
+            handover.passed_on += 1
             return settle(*args)
 
         kit.runtime.settle = settle_busily
         assert kit.runtime.flush(10)
         assert len(stop) == 2
+
+
+def test_batch_seized_amid_the_hand_over_comes_once():
+    """Who waits no longer seizes the batch while its worker gives it away: one of them does."""
+    with pair(breaker=BREAKER) as kit:
+        kit.sinks["a"].faults = [OSError("down")] * 9
+        worker = kit.runtime.workers["a"]
+        handed_over = worker.queue.handed_over
+
+        def seize_and_hand_over(*args):
+            worker.abandon()
+            handed_over(*args)
+
+        worker.queue.handed_over = seize_and_hand_over
+        for n in range(5):
+            kit.logger.error("%d", n)
+        assert kit.runtime.flush(10)
+        assert sorted(kit.sinks["b"].logged) == [b"%d" % n for n in range(5)]
+        assert all_add_up(kit)
+
+
+def test_hand_over_is_known_before_it_is_settled():
+    """Who waits for the primary, and is told, finds the record on its way to the fallback."""
+    with pair(breaker=BREAKER) as kit:
+        kit.sinks["a"].faults = [OSError("down")] * 9
+        handover, queue, seen = kit.runtime.dispatcher.handover, kit.runtime.workers["a"].queue, []
+        notify = queue._notify
+
+        def note_and_notify():
+            seen.append((queue._ledger.handed_over, handover.passed_on))
+            notify()
+
+        queue._notify = note_and_notify
+        kit.logger.error("first")
+        assert kit.runtime.flush(10)
+        assert (1, 1) in seen and (1, 0) not in seen
+        assert kit.sinks["b"].logged == [b"first"]

@@ -229,3 +229,9 @@ def test_record_made_by_hand_is_formatted():
     found = parse(Rfc5424Formatter().format(record).encode())
     assert (found.timestamp, found.procid) == (None, None)
     assert found.text.startswith("<unformattable: TypeError>")
+
+
+def test_time_before_1970_is_none():
+    """A first record whose time is the last second of 1969 has the NILVALUE, as any such."""
+    record = logging.makeLogRecord({"msg": "x", "created": -1.0})
+    assert Rfc5424Formatter().format(record).split(" ")[1] == "-"

@@ -77,9 +77,8 @@ class Clock:
 class Kit:
     """A runtime on a logger of its own, with named collectors."""
 
-    def __init__(
-        self, *names: str, routes: Sequence[tuple[dict[str, Any], Any]] = (), **queue: Any
-    ):
+    def __init__(self, *names: str, routes: Sequence[tuple[Any, ...]] = (), **queue: Any) -> None:
+        """Have these handlers; a route is a match, names, and perhaps more of `Route`."""
         self.notices = Notices()
         own_threads: set[int] = set()
         options = {key: queue.pop(key) for key in _WORKER_OPTIONS if key in queue}
@@ -92,9 +91,9 @@ class Kit:
                 f"routes[{i}]",
                 compile_match(MatchSpec(**match), Levels()),
                 tuple(to),
-                final=bool(match and i < 0),
+                **(more[0] if more else {}),
             )
-            for i, (match, to) in enumerate(routes or [({}, names)])
+            for i, (match, to, *more) in enumerate(routes or [({}, names)])
         ]
         table = RouteTable(compiled, {"root": Attachment()}, dict.fromkeys(names, 0))
         self.runtime = Runtime(table, {}, notices=self.notices, own_threads=own_threads)
@@ -118,8 +117,7 @@ class Kit:
             self.runtime.handlers[name] = HandlerFace(self.runtime, worker, 0)
         for name, other in fallbacks.items():
             workers = self.runtime.workers
-            pass_on = self.runtime.dispatcher.within.pass_on
-            workers[name].fall_back_to(workers[other], pass_on)
+            workers[name].fall_back_to(workers[other], self.runtime.dispatcher.handover)
         self.logger = logging.Logger("kit", logging.DEBUG)
         self.face = RouteHandler(self.runtime, "root", has_lower=False)
         self.logger.addHandler(self.face)

@@ -14,8 +14,8 @@ import threading
 import time
 
 __all__ = [
-    "FOLDER", "Hung", "Slow", "atexit", "configure", "end", "file", "json", "log", "logging",
-    "logroute", "now", "os", "say", "signal", "slow", "sys", "tell", "threading", "time",
+    "FOLDER", "Hung", "Slow", "atexit", "configure", "end", "file", "json", "keep_logging", "log",
+    "logging", "logroute", "now", "os", "say", "signal", "slow", "sys", "tell", "threading", "time",
     "wait_for",
 ]  # fmt: skip
 
@@ -64,6 +64,29 @@ def wait_for(condition, timeout_s=10.0):
     while not condition():
         assert now() < give_up_at, "waited in vain"
         time.sleep(0.001)
+
+
+def keep_logging(count=2):
+    """Log from threads until the returned function is called; it returns their counts."""
+    stop, logged = threading.Event(), [0] * count
+
+    def produce(name):
+        while not stop.is_set():
+            log.info("thread%d %d", name, logged[name])
+            logged[name] += 1
+            time.sleep(0.0005)
+
+    threads = [threading.Thread(target=produce, args=(name,)) for name in range(count)]
+    for thread in threads:
+        thread.start()
+
+    def end():
+        stop.set()
+        for thread in threads:
+            thread.join()
+        return logged
+
+    return end
 
 
 class Slow(logging.Handler):

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 _SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27
@@ -25,6 +26,7 @@ def deaf(sock):
     program = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
     head = struct.pack("HxxxxxxP", 1, ctypes.addressof(program))
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, head)
+    time.sleep(0.02)  # what has passed before is on its way, and will be acknowledged
     try:
         yield
     finally:

@@ -1,8 +1,10 @@
 """The program under test: threads log numbered records while it reloads and forks.
 
-Run by `soak_kit` with a folder and a seed. It goes on until a line comes on stdin, then
-flushes and shuts down. Each process leaves a `<name>.json` with what it logged and its
-counters.
+Run by `soak_kit` with a folder, a seed and a role. As `whole` it goes on until a line
+comes on stdin, then flushes and shuts down; each process leaves a `<name>.json` with
+what it logged and its counters. As `killed` it goes on until kill -9, and each thread
+notes what it has logged right after the call. As `last` it delivers what all others
+have left in their spools.
 """
 
 import atexit
@@ -28,17 +30,25 @@ INFO, DEBUG = logging.INFO, logging.DEBUG
 LEVELS = (INFO, DEBUG, INFO, INFO, logging.WARNING) * 8 + (INFO,) * 9 + (logging.ERROR,)
 #: Records of a thread between two pauses.
 BURST = 20
+#: How often a process looks for what dead ones have left in the spools.
+LOOK_S = 0.3
+#: A descriptor to note on what was logged; None: the counters tell.
+NOTES = None
 
 
-def kind_of(number):
+def kind_of(who, number):
     """Return logger and level of the n-th record of a thread."""
+    if who.startswith("hard"):
+        return "hard", INFO
     return LOGGERS[number % len(LOGGERS)], LEVELS[number % len(LEVELS)]
 
 
 def log(who, thread, number):
     """Log the n-th record of a thread."""
-    name, level = kind_of(number)
+    name, level = kind_of(who, number)
     logging.getLogger(name).log(level, "#%s.%s.%s#", who, thread, number)
+    if NOTES is not None:
+        os.write(NOTES, f"#{who}.{thread}.{number}#\n".encode())
 
 
 class Program:
@@ -56,13 +66,21 @@ class Program:
 
     def tell(self):
         """Leave the counters of this process."""
-        stats = self.runtime.stats()
+        self.leave(self.runtime.stats())
+
+    def leave(self, stats):
+        """Leave a file with what this process logged, and its counters if they are final."""
         told = {"who": self.who, "totals": self.totals, "stats": stats, "faults": self.faults}
         told |= {"reloads": self.reloads, "is_shut_down": self.runtime.is_shut_down}
         told["children"] = len(self.children)
         new = self.folder / f"{self.who}.new"
         new.write_text(json.dumps(told))
         os.replace(new, self.folder / f"{self.who}.json")
+
+    def tell_late(self):
+        """Leave the counters when the hooks at exit are through, and the ring has let go."""
+        self.runtime.settle((self.runtime.workers["shown"],), 5)
+        self.tell()
 
     # -- threads
 
@@ -106,14 +124,17 @@ class Program:
     # -- forks
 
     def fork(self, chance):
-        number, how = len(self.children), chance.choice(["exit", "shutdown"])
+        number, how = len(self.children), chance.choice(["exit", "shutdown", "exit", "kill"])
         count = chance.choice([0, 1, 7, 60, 200])
         pid = os.fork()
         if pid:
-            self.children.append(pid)
+            self.children.append((pid, -9 if how == "kill" else 0))
             return
         try:
-            self.be_child(number, count)
+            self.be_child(f"{'hard' if how == 'kill' else 'child'}{number}", count)
+            if how == "kill":
+                self.leave(None)
+                os.kill(os.getpid(), signal.SIGKILL)
             if how == "exit":
                 raise SystemExit(0)
             self.runtime.shutdown()
@@ -125,9 +146,9 @@ class Program:
             os.write(2, f"forked child: {fault!r}\n".encode())
             os._exit(7)
 
-    def be_child(self, number, count):
+    def be_child(self, who, count):
         """Log as a forked child, from two threads where there is much to log."""
-        self.who, self.totals, self.faults, self.children = f"child{number}", {}, [], []
+        self.who, self.totals, self.faults, self.children = who, {}, [], []
         shares = [count] if count < 100 else [count // 2, count // 2]
         for thread, share in enumerate(shares):
             self.totals[str(thread)] = share
@@ -172,9 +193,9 @@ class Program:
         for thread in threads:
             thread.join()
         is_settled = self.runtime.flush(5)
-        for pid in self.children:
+        for pid, wanted in self.children:
             status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-            if status:
+            if status != wanted:
                 self.faults.append(f"a forked child ended with {status}")
         started = time.monotonic()
         self.runtime.shutdown()
@@ -184,11 +205,34 @@ class Program:
             self.faults.append("records are left in the intake")
         self.tell()
 
+    def deliver_rest(self):
+        """Deliver what is left in the spools, until nothing is."""
+        import logroute
+
+        signal.alarm(50)
+        self.who = "last"
+        self.runtime = logroute.configure(str(self.folder / "variant-0.yaml"))
+        give_up_at = time.monotonic() + 30
+        while any(self.folder.glob("spool/*/*.seg")) and time.monotonic() < give_up_at:
+            self.runtime.flush(1)
+            time.sleep(0.01)
+        self.runtime.shutdown()
+        self.tell()
+
 
 def main():
+    from logroute.delivery.spool import adoption
+
+    global NOTES
     faulthandler.register(signal.SIGALRM, all_threads=True, chain=True)
-    program = Program(Path(sys.argv[1]), sys.argv[2])
-    AT_END.append(lambda: program.who != "main" and program.tell())
+    adoption.PERIOD_S = LOOK_S
+    program, role = Program(Path(sys.argv[1]), sys.argv[2]), sys.argv[3]
+    if role == "last":
+        program.deliver_rest()
+        return
+    if role == "killed":
+        NOTES = os.open(program.folder / "notes", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    AT_END.append(lambda: program.who != "main" and program.tell_late())
     program.run()
 
 

@@ -46,6 +46,10 @@ class Peer(threading.Thread):
         self._listener.setblocking(False)
         self.port = self._listener.getsockname()[1]
 
+    @property
+    def is_listening(self):
+        return self._listener is not None
+
     def run(self):
         while not self._is_over or self._read(0.3):
             if self.way == "up" and self._listener is None:
@@ -154,6 +158,12 @@ class Web(HttpReceiver):
         )
 
 
+class Store(Web):
+    """Fails like others, but refuses nothing for good."""
+
+    WAYS = ("503", "429", "413", "stall", "down")
+
+
 class Mails(SmtpReceiver):
     """Takes mails, or refuses them."""
 
@@ -229,6 +239,8 @@ class Servers:
             "web": Restarted(Web),
             "hook": Restarted(Web),
             "mail": Restarted(Mails),
+            "saved": Peer(),
+            "post": Restarted(Store),
         }
         #: These stay well, so they get nothing twice.
         self.calm = set(chance.sample(sorted(self.all), 2))
@@ -243,17 +255,31 @@ class Servers:
             server = self.all[chance.choice(wild)]
             server.do(chance.choice(("up", "up", *server.WAYS)), chance)
 
-    def rest(self, *, heal):
-        """Spoil no more; let all come back if `heal`."""
+    def rest(self, *, heal=()):
+        """Spoil no more; let those that `heal` names come back."""
         self._over.set()
         self._thread.join()
-        for server in self.all.values():
+        for name in heal:
+            server = self.all[name]
             give_up_at = time.monotonic() + 3
-            while heal and time.monotonic() < give_up_at:
+            while time.monotonic() < give_up_at:
                 server.do("up", self._chance)
                 if getattr(server, "_server", True) is not None:
                     break
                 time.sleep(0.02)
+
+    def choke(self, name):
+        """Let a server take for a while, then read nothing until there is a backlog on the wire."""
+        for way, seconds in (("up", 0.3), ("stall", 0.15)):
+            self.all[name].do(way, self._chance)
+            time.sleep(seconds)
+
+    def crash(self, name):
+        """End a server so that what it has not read is lost."""
+        server = self.all[name]
+        server.do("crash", self._chance)
+        while server.is_listening:
+            time.sleep(0.005)
 
     def end(self):
         for server in self.all.values():

@@ -148,6 +148,37 @@ def test_rest_of_torn_line_may_tear_again(sink, path, monkeypatch):
     assert path.read_bytes() == b"first\nsecond\n"
 
 
+@pytest.mark.parametrize("taken", [3, 9])
+def test_torn_line_goes_at_the_end(path, monkeypatch, taken):
+    """At shutdown on a full disk half a line is cut off; the next start begins a fresh one."""
+    limit_writes(monkeypatch, taken, -errno.ENOSPC)
+    sink = FileSink(str(path))
+    with pytest.raises(Retryable) as caught:
+        sink.send([b"first\n", b"second\n"])
+    sink.close()
+    whole = b"first\n"[: 6 * caught.value.delivered]
+    assert path.read_bytes() == whole
+    sink.send([b"third\n"])
+    sink.close()
+    assert path.read_bytes() == whole + b"third\n"
+
+
+@pytest.mark.parametrize("who", ["another writer", "a forked child"])
+def test_torn_line_of_others_is_left(path, monkeypatch, who):
+    """Nothing is cut off behind which somebody has written, nor by a child of who tore it."""
+    limit_writes(monkeypatch, 3, -errno.ENOSPC)
+    sink = FileSink(str(path))
+    with pytest.raises(Retryable):
+        sink.send([b"first\n"])
+    if who == "another writer":
+        with path.open("ab") as file:
+            file.write(b"other\n")
+    else:
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+    sink.close()
+    assert path.read_bytes().startswith(b"fir")
+
+
 def test_new_file_gets_whole_lines(sink, path, monkeypatch):
     """A line torn in a file that is gone is written whole to the new one."""
     limit_writes(monkeypatch, 3, -errno.ENOSPC)

@@ -295,7 +295,7 @@ def test_sink_compresses_in_the_background(path, tmp_path):
     for n in range(20):
         sink.send([b"line%d\n" % n])
     sink.close()
-    assert caretaker().finish(30)
+    assert caretaker().finish(120)
     archives = sorted(tmp_path.glob("*.gz"))
     assert len(archives) == 19
     found = b"".join(gzip.decompress(file.read_bytes()) for file in archives)
@@ -308,7 +308,7 @@ def test_start_compresses_what_the_last_run_left(path, rotated, tmp_path):
     sink = FileSink(str(path), rotation=Rotation(str(path), size_bytes=100, compress="xz"))
     sink.send([b"new\n"])
     sink.close()
-    assert caretaker().finish(30)
+    assert caretaker().finish(120)
     assert names(tmp_path) == ["app.log", "app.log.2031-05-14.xz"]
 
 
@@ -318,7 +318,7 @@ def test_failed_compression_is_said_by_the_next_batch(path, rotated, monkeypatch
     monkeypatch.setattr(archive, "_copy", lambda *args: 1 / 0)
     sink = FileSink(str(path), rotation=Rotation(str(path), size_bytes=100, compress="xz"))
     sink.send([b"1\n"])
-    assert caretaker().finish(30)
+    assert caretaker().finish(120)
     with pytest.raises(Retryable, match=r"cannot compress .*ZeroDivisionError") as caught:
         sink.send([b"2\n"])
     assert caught.value.delivered == 1
@@ -435,7 +435,7 @@ def test_forked_child_has_its_own_thread_and_no_locks(path, rotated, tmp_path, m
         os._exit(0 if is_fresh and held == 2 else 1)
     assert os.waitpid(child, 0)[1] == 0
     leave.set()
-    assert caretaker().finish(30)
+    assert caretaker().finish(120)
     assert names(tmp_path) == ["app.log.2031-05-14.gz"]
 
 
@@ -477,7 +477,7 @@ def test_signal_does_not_stop_upkeep(path, rotated, tmp_path):
     signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
     try:
         caretaker().request("x", lambda: look_after(path, "xz"))
-        assert caretaker().finish(30)
+        assert caretaker().finish(120)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, former)

@@ -8,6 +8,7 @@ import logging
 import re
 import socket
 import threading
+import time
 from urllib.parse import parse_qs
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from logroute.errors import Rejected, Retryable, TooLarge
 from logroute.options import options_of
 from logroute.receivers import HttpReceiver
-from logroute.sinks import TimeoutSpec, TlsSpec
+from logroute.sinks import TimeoutSpec, TlsSpec, net, web
 from logroute.sinks.http import HttpAuthSpec, HttpSpec
 
 TEXT = logging.Formatter("%(message)s").format
@@ -290,6 +291,21 @@ def answer_without_end(server):
         peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nx")
         peer.settimeout(10)
         assert peer.recv(1) == b""  # until the client has had enough
+
+
+def test_connection_that_comes_too_late_is_closed(receiver, make_sink, monkeypatch):
+    """Time that is up just after connecting leaves no socket to the garbage collector."""
+    late = []
+
+    def connect_late(address, deadline):
+        late.append(net.connect(address, deadline))
+        time.sleep(deadline.left() + 0.01)
+        return late[0]
+
+    monkeypatch.setattr(web, "connect", connect_late)
+    with pytest.raises(Retryable, match="no answer within"):
+        make_sink(receiver.url, timeout=TimeoutSpec(connect=0.1)).send([b"{}"])
+    assert late[0].fileno() == -1
 
 
 def test_stalled_upload_ends_by_deadline(make_sink):

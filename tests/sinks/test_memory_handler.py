@@ -172,7 +172,7 @@ def run_child(tmp_path, body, **ring):
     )
     code += "log = logging.getLogger('app')\n" + textwrap.dedent(body)
     # from 3.12 on Python itself warns of any fork beside a thread
-    command = [sys.executable, "-Wignore::DeprecationWarning", "-c", code]
+    command = [sys.executable, "-Wignore:This process:DeprecationWarning", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout

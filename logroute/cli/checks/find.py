@@ -7,10 +7,10 @@ taken, whatever is in it.
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from logroute.config.source import read_file
 from logroute.diagnostics import Span
+from logroute.light import NamedTuple
 from logroute.patterns import lazy_pattern
 
 __all__ = ["USUAL", "Found", "drop_included", "find_files"]

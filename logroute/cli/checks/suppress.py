@@ -10,11 +10,11 @@ import bisect
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple
 
 from logroute.cli.checks.select import Selection, UsageError, codes_of, is_reading
 from logroute.config.source import Lines, Source, split_lines
 from logroute.diagnostics import Diagnostic, Edit, Fix, Severity, Span, warning
+from logroute.light import NamedTuple
 
 __all__ = ["MARK", "find_comments", "suppress"]
 

@@ -17,6 +17,9 @@ from logroute.diagnostics import Span
 __all__ = ["watch"]
 
 _PAUSE_S = 0.3
+#: How often at most to look whether files that have changed change still.
+_LOOKS = 10
+_EMPTY = zlib.crc32(b"")
 _CLEAR = "\x1b[2J\x1b[3J\x1b[H"
 
 
@@ -40,6 +43,18 @@ def watch(run: Callable[[], Iterable[str]], find: Callable[[], Iterable[str]]) -
         _tell(f"watching {len(before)} file{'' if len(before) == 1 else 's'}; Ctrl-C ends")
         while set(find()) == named and _contents(before) == before:
             time.sleep(_PAUSE_S)
+        _settle(before)
+
+
+def _settle(names: Iterable[str]) -> None:
+    """Wait until nobody is in the midst of writing: files that are empty are about to be."""
+    last, looks = _contents(names), 0
+    while looks < _LOOKS:
+        time.sleep(_PAUSE_S / 3)
+        state = _contents(names)
+        if state == last and _EMPTY not in state.values():
+            return
+        last, looks = state, looks + 1
 
 
 def _tell(message: str) -> None:

@@ -6,7 +6,8 @@ in the thread of the command.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from logroute.light import NamedTuple
 
 __all__ = ["STDERR", "Change", "Difference", "Line", "OptionChange", "PartChange", "Scope", "Way"]
 

@@ -5,13 +5,13 @@ Pure; runs in the thread of the command.
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 from logroute.cli.diffs import Change, Difference, Line, OptionChange, PartChange, Way
 from logroute.cli.diffs.scopes import label, say_scope
 from logroute.cli.graphs.words import Scale
 from logroute.config.nodes import shown
 from logroute.levels import HIGHEST
+from logroute.light import Any
 
 __all__ = ["render_json", "render_text"]
 

@@ -8,17 +8,18 @@ command.
 
 import logging
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from logroute.cli.diffs import STDERR, Change, Line, Way
 from logroute.cli.diffs.scopes import sum_up
 from logroute.cli.graphs.parts import Parts
 from logroute.cli.graphs.words import Scale, say_match
 from logroute.config.flow import CHILD, Grid, all_of, effective_level, route_table
+from logroute.config.nodes import shown
 from logroute.levels import HIGHEST, Levels
+from logroute.light import NamedTuple
 from logroute.matchers import MatchSpec, Probe, compile_match, glob_to_regex, is_glob
 from logroute.options import VEIL
-from logroute.routing import Plan, RouteTable
+from logroute.routing import Plan, Route, RouteTable
 
 __all__ = ["TooLargeError", "compare_routing"]
 
@@ -35,12 +36,18 @@ class TooLargeError(Exception):
 
 
 class _Step(NamedTuple):
-    """What a route that may match means for one handler."""
+    """What a route that may match means for one handler.
 
-    key: tuple[MatchSpec, ...]
+    The `key` is empty where all its records get there; `words` say which do,
+    `is_content` whether by their content, and not by a filter alone.
+    """
+
+    key: tuple[object, ...]
     words: str
     has: bool
     ends: bool
+    is_content: bool
+    audit: bool
 
 
 class Side:
@@ -95,10 +102,7 @@ class Side:
         for handler in plan.possible:
             way = _way(
                 handler,
-                [
-                    _Step(key, words, handler in route.to, route.ends(level))
-                    for (key, words), route in steps
-                ],
+                [_step(content, route, handler, level) for content, route in steps],
             )
             if way is not None:
                 found[handler] = way
@@ -124,6 +128,20 @@ class Side:
     def _leftover(self, plan: Plan, level: int) -> tuple[str, ...]:
         is_shown = self.config.unmatched is None and level >= logging.WARNING
         return (STDERR,) if is_shown else plan.leftover
+
+
+def _step(
+    content: tuple[tuple[MatchSpec, ...], str], route: Route, handler: str, level: int
+) -> _Step:
+    """Return what `route`, whose conditions on content are `content`, means for a handler."""
+    key: tuple[object, ...] = content[0]
+    words, has = content[1], handler in route.to
+    is_content = bool(key)
+    if has and route.filters:
+        key = (*key, ("through", *route.filters))
+        through = "through " + ", ".join(shown(name) for name in route.filters)
+        words = f"{words}; {through}" if words else through
+    return _Step(key, words, has, route.ends(level), is_content, has and route.audit)
 
 
 def _either(one: Way, other: Way) -> Way:
@@ -164,10 +182,14 @@ def _way(handler: str, steps: Iterable[_Step]) -> Way | None:
     if not kept:
         return None
     lost = [step for step in kept if step.ends and not step.has]
-    if not kept[-1].key and not lost:
-        return Way(handler, (), "")
-    key = tuple((step.key, step.has, step.ends) for step in kept)
-    return Way(handler, key, _say(kept, lost))
+    way = Way(handler, (), "")
+    if kept[-1].key or lost:
+        key = tuple((step.key, step.has, step.ends) for step in kept)
+        way = Way(handler, key, _say(kept, lost))
+    if any(step.audit for step in kept):
+        words = f"{way.words}; audited" if way.words else "audited"
+        way = Way(handler, (*way.key, "audited"), words)
+    return way
 
 
 def _say(kept: list[_Step], lost: list[_Step]) -> str:
@@ -176,7 +198,9 @@ def _say(kept: list[_Step], lost: list[_Step]) -> str:
     stopped = " or ".join(dict.fromkeys(step.words for step in lost))
     if not kept[-1].key:
         return f"all but some, by content: {stopped}"
-    return f"some records, by content: {some}" + (f", unless {stopped}" if stopped else "")
+    if any(step.is_content for step in kept if step.has and step.key):
+        some = f"some records, by content: {some}"
+    return some + (f", unless {stopped}" if stopped else "")
 
 
 # -- comparing

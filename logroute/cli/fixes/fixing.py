@@ -8,7 +8,6 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from logroute.cli.checks.find import Found
 from logroute.cli.checks.select import UsageError
@@ -17,6 +16,7 @@ from logroute.cli.report import Report
 from logroute.config.load import Loaded
 from logroute.config.source import MAX_BYTES, Source, Syntax, from_bytes, read_path
 from logroute.diagnostics import Diagnostic
+from logroute.light import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from logroute.cli.fixes.rounds import Fixed, Task

@@ -8,7 +8,6 @@ itself is veiled, and then the diff is for reading alone.
 import difflib
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from logroute.cli.report.masking import Page
 from logroute.config.decode import read
@@ -16,6 +15,7 @@ from logroute.config.load import Loaded
 from logroute.config.nodes import SECRET_NAME, Node
 from logroute.config.parse import parse
 from logroute.config.source import Source, split_lines
+from logroute.light import NamedTuple
 from logroute.options import VEIL
 
 __all__ = ["Patch", "make_patch"]

@@ -12,6 +12,7 @@ from logroute.config.source import Source
 from logroute.config.textplaces import Offsets
 from logroute.diagnostics import Diagnostic, Severity
 from logroute.levels import Levels
+from logroute.routing import Plan
 
 __all__ = ["Proof", "is_same_routing"]
 
@@ -72,9 +73,10 @@ class Proof:
 def is_same_routing(old: Config, new: Config) -> bool:
     """Return whether two configs send records of each logger and level the same ways.
 
-    Of a config with very many loggers and routes only a part is compared.
+    By the same filters, that is, and audited alike. Of a config with very many loggers
+    and routes only a part is compared.
     """
-    if old.levels != new.levels:
+    if old.levels != new.levels or _filters_by_place(old) != _filters_by_place(new):
         return False
     levels = Levels(old.levels)
     try:
@@ -89,6 +91,40 @@ def is_same_routing(old: Config, new: Config) -> bool:
                 first, second = (table.plan(name, low) for table in tables)
                 if (first.possible, first.leftover) != (second.possible, second.leftover):
                     return False
+                if _ways(old, first) != _ways(new, second):
+                    return False
     except ValueError:  # a level that is not known
         return False
     return True
+
+
+#: What a filter is: its spec, or its name where the file does not define it.
+_Filter = object
+
+
+def _filters_by_place(config: Config) -> dict[tuple[str, str], tuple[_Filter, ...]]:
+    """Return the filters of handlers and loggers, of those that have any."""
+    places = [("handlers", *pair) for pair in config.handlers.items()]
+    loggers = {**config.loggers, **({"root": config.root} if config.root is not None else {})}
+    found = {(part, name): _filters(config, spec.filters) for part, name, spec in places}
+    found |= {("loggers", name): _filters(config, spec.filters) for name, spec in loggers.items()}
+    return {place: filters for place, filters in found.items() if filters}
+
+
+def _filters(config: Config, names: Sequence[str]) -> tuple[_Filter, ...]:
+    # One that is named twice is asked twice, and drops what it drops.
+    return tuple(config.filters.get(name, name) for name in dict.fromkeys(names))
+
+
+def _ways(config: Config, plan: Plan) -> dict[str, list[tuple[tuple[_Filter, ...], bool]]]:
+    """Return by handler the filters of the routes to it, and whether they are audited."""
+    if not (plan.has_filters or plan.may_audit):  # as nearly always
+        return {}
+    ways: dict[str, list[tuple[tuple[_Filter, ...], bool]]] = {}
+    for route in plan.routes:
+        way = (_filters(config, route.filters), route.audit)
+        for handler in route.to:
+            ways_of = ways.setdefault(handler, [])
+            if way not in ways_of:
+                ways_of.append(way)
+    return ways

@@ -7,7 +7,6 @@ by halves and left out.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
 
 from logroute.cli.fixes.proof import Proof
 from logroute.config.edits import Changed, apply
@@ -16,6 +15,7 @@ from logroute.config.parse import parse
 from logroute.config.source import Source
 from logroute.config.textplaces import TextPlaces
 from logroute.diagnostics import Diagnostic, Fix, Severity
+from logroute.light import NamedTuple, Protocol
 
 __all__ = ["Fixed", "Task", "fix_source"]
 

@@ -5,7 +5,7 @@
 order of the file. Pure; runs in the thread of the command.
 """
 
-from typing import NamedTuple
+from logroute.light import NamedTuple
 
 __all__ = [
     "Destination",
@@ -75,6 +75,7 @@ class Route(NamedTuple):
     to: tuple[str, ...]
     final: bool
     final_below: str | None
+    audit: bool
     is_unreachable: bool
     place: str
     findings: tuple[Finding, ...]

@@ -146,6 +146,7 @@ class _Builder:
             tuple(shown(handler, 200) for handler in spec.to),
             spec.final,
             None if below is None else self.scale.step(self.levels.number(below)).name,
+            spec.audit,
             index in self.unreachable,
             self._place(path[:2]),
             self._findings(path[:2]),

@@ -223,6 +223,8 @@ def _route(route: Route, graph: Graph, width: float) -> Card:
         chips.append(("■ final", "stop"))
     elif route.final_below:
         chips.append((f"■ final below {route.final_below}", "stop"))
+    if route.audit:
+        chips.append(("audited", "quiet"))
     if not route.to:
         chips.append(("to nobody", "quiet"))
     if route.is_unreachable:

@@ -86,11 +86,16 @@ def _route(route: Route) -> Row:
         then = "stop"
     elif route.final_below:
         then = f"stop below {escape(route.final_below)}"
+    to = _codes(route.to) or "nobody"
+    if route.filters:
+        to += f" through {_codes(route.filters)}"
+    if route.audit:
+        to += ", audited"
     cells = [
         str(route.position),
         escape(route.name or ""),
         _codes(route.conditions, "<br>") or "every record",
-        _codes(route.to) or "nobody",
+        to,
         then,
         _found(route),
     ]

@@ -1,10 +1,10 @@
 """A graph as one JSON document; its schema is `schemas/graph.schema.json`."""
 
 import json
-from typing import Any
 
 from logroute.cli.graphs import Graph
 from logroute.levels import HIGHEST
+from logroute.light import Any
 
 __all__ = ["render"]
 

@@ -22,6 +22,10 @@ def of_route(route: Route) -> Iterator[str]:
     """Yield the lines of a route."""
     yield f"{route.position}: {route.name}" if route.name else f"route {route.position}"
     yield from route.conditions or ("every record",)
+    if route.filters:
+        yield f"through {', '.join(route.filters)}"
+    if route.audit:
+        yield "audited"
     if not route.to:
         yield "to nobody"
     if route.final:

@@ -7,10 +7,10 @@ runs in the thread of the command.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from logroute.cli.graphs import Edge, Graph
 from logroute.cli.graphs.cards import Card, Maker, Pen, makers
+from logroute.light import NamedTuple
 
 __all__ = ["Column", "Curve", "Picture", "arrange"]
 

@@ -5,7 +5,6 @@ nor does the user part of a URL. Pure; runs in the thread of the command.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
 
 from logroute.config import decode
 from logroute.config.findings import View
@@ -13,6 +12,7 @@ from logroute.config.load import Loaded
 from logroute.config.model import Foreign, HandlerSpec
 from logroute.config.nodes import SECRET_NAME, shown
 from logroute.config.readers import Path
+from logroute.light import Any, NamedTuple
 from logroute.options import VEIL
 from logroute.patterns import lazy_pattern
 

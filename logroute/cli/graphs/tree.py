@@ -124,6 +124,7 @@ def _end(route: Route, paint: Paint) -> str:
     if route.final_below and not route.final:
         stop = f"■ final below {route.final_below}"
     stop = paint(f"  {stop}", "31") if stop else ""
+    stop = f"  audited{stop}" if route.audit else stop
     dead = paint("  unreachable", "33") if route.is_unreachable else ""
     return f"{stop}{dead}{_marks(route, paint)}"
 

@@ -5,7 +5,8 @@ import json
 import os
 import time
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+
+from logroute.light import Any, NamedTuple
 
 __all__ = ["Answer", "ask", "ask_all"]
 

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
 
 from logroute.app.explanation import printable
 from logroute.engine.stats import LEDGER, imbalance, totals
+from logroute.light import Any, NamedTuple
 
 __all__ = ["Style", "is_well", "lines", "merged"]
 

@@ -7,9 +7,9 @@ with the usual names, the usual layouts of text, and a pattern of one's own.
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
 
 from logroute.config.scalars import as_core
+from logroute.light import Any
 
 __all__ = ["Entry", "LogReader"]
 

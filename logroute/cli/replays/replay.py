@@ -8,14 +8,14 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, NamedTuple
 
-from logroute.app.explain import Explainer, Gates
+from logroute.app.explain import Explainer, Gates, Passages
 from logroute.app.specimen import exception_class, parse_time, set_time
 from logroute.cli.replays.loglines import Entry
 from logroute.config.flow import effective_level
 from logroute.config.model import Foreign
-from logroute.routing import Plan
+from logroute.light import Any, NamedTuple
+from logroute.routing import Passage, Plan
 
 __all__ = ["NOWHERE", "Replay", "Tally"]
 
@@ -40,7 +40,7 @@ class Tally:
         records: how many records.
         bytes: the size of their lines in the log, in bytes.
         levels: records by level number.
-        filtered: records that each of its filters drops.
+        filtered: records that each of its filters drops, or one of the routes to it.
     """
 
     __slots__ = ("bytes", "filtered", "levels", "records")
@@ -127,7 +127,7 @@ class Replay:
         plan = explainer.table.plan(entry.logger, levelno)
         is_made = levelno >= effective_level(explainer.config, explainer.levels, entry.logger)[0]
         possible = {*plan.possible, *plan.leftover}
-        filtered = any(explainer.filters_of(name) for name in possible)
+        filtered = plan.has_filters or any(explainer.filters_of(name) for name in possible)
         needs = plan.by_content or filtered or bool(explainer.logger_filters(entry.logger))
         way = _Way(levelno, is_made, plan, is_made and needs, [0, 0])
         if len(self._ways) >= _MOST_WAYS:
@@ -183,14 +183,15 @@ class Replay:
         if not way.is_made:
             self.nowhere["below_logger"] += records
             return
-        picked = way.plan.pick(record)
+        shares = self._share(way.plan, record)
         arrived = False
-        for name in way.plan.leftover if picked is None else picked:
+        leftover = dict.fromkeys(way.plan.leftover, Passage(record))
+        for name, passage in (leftover if shares is None else shares).items():
             stopped_by, doubts = gates.get(name, (None, ()))
-            passed, dropped_by = None, stopped_by
-            if stopped_by is None:
+            passed, dropped_by = None, stopped_by or passage.dropped_by
+            if stopped_by is None and passage.record is not None:
                 own = explainer.own_filters_of(name)
-                passed, dropped_by, more = explainer.run_filters(own, record)
+                passed, dropped_by, more = explainer.run_filters(own, passage.record)
                 doubts += more
             self.doubts.update(f"handler `{name}`: {doubt}" for doubt in doubts)
             if passed is None:
@@ -199,7 +200,17 @@ class Replay:
                 self.handlers[name].add(way.levelno, records, size)
                 arrived = True
         if not arrived:
-            self.nowhere[self._reason(record, is_unmatched=picked is None)] += records
+            self.nowhere[self._reason(record, is_unmatched=shares is None)] += records
+
+    def _share(self, plan: Plan, record: logging.LogRecord) -> dict[str, Passage] | None:
+        """Return what each handler gets of `record`; None where no route wants it."""
+        if not plan.has_filters:
+            picked = plan.pick(record)
+            return None if picked is None else dict.fromkeys(picked, Passage(record))
+        passages = Passages(self._explainer)
+        shares = plan.deal(record, passages)
+        self.doubts.update(doubt for found in passages.doubts.values() for doubt in found)
+        return None if shares is None else {n: share.passage for n, share in shares.items()}
 
     def _reason(self, record: logging.LogRecord, *, is_unmatched: bool) -> str:
         """Return why no handler gets `record`."""

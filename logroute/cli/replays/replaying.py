@@ -6,12 +6,12 @@ import json
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from typing import IO, Any
 
 from logroute.app.explain import Explainer
 from logroute.app.explanation import printable
 from logroute.cli.replays.loglines import LogReader, is_log_level
 from logroute.cli.replays.replay import NOWHERE, Replay, Tally
+from logroute.light import IO, Any
 
 __all__ = ["replay", "to_json", "to_text"]
 
@@ -56,7 +56,8 @@ def to_text(explainer: Explainer, counted: Replay, reader: LogReader, _name: str
     lines += _table(explainer, counted)
     for name, tally in counted.handlers.items():
         for filter, count in sorted(tally.filtered.items()):
-            lines.append(f"{count:,} dropped by the filter `{filter}` of `{name}`")
+            of = "of" if filter in explainer.filters_of(name) else "on the way to"
+            lines.append(f"{count:,} dropped by the filter `{filter}` {of} `{name}`")
     for reason, words in NOWHERE.items():
         if counted.nowhere[reason]:
             lines.append(f"{counted.nowhere[reason]:,} {words}")

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
 
 from logroute.config.guarantees import Guarantee
 from logroute.config.nodes import Node
 from logroute.diagnostics import Diagnostic, Severity
+from logroute.light import NamedTuple
 
 __all__ = ["FileReport", "Report"]
 

@@ -1,11 +1,11 @@
 """Fixes as machines apply them: pieces of text with their places and offsets."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from logroute.cli.report.masking import Pages, mask_secrets
 from logroute.config.source import Lines, Source, Syntax
 from logroute.diagnostics import Diagnostic, Fix, Span
+from logroute.light import NamedTuple
 
 __all__ = ["Edits", "Piece"]
 

@@ -4,9 +4,8 @@ Marks stand by display width; secrets are veiled, control characters shown as
 U+FFFD, and long lines cut around the mark.
 """
 
-from typing import TYPE_CHECKING
-
 from logroute.diagnostics import Span
+from logroute.light import TYPE_CHECKING
 from logroute.options import VEIL
 
 if TYPE_CHECKING:

@@ -1,7 +1,6 @@
 """The report as one JSON document; its schema is `schemas/report.schema.json`."""
 
 import json
-from typing import Any
 
 from logroute.cli.report import FileReport, Report
 from logroute.cli.report.edits import Edits
@@ -9,6 +8,7 @@ from logroute.cli.report.masking import Pages
 from logroute.cli.report.paths import page_of, relative
 from logroute.cli.report.pointers import pointers
 from logroute.diagnostics import Diagnostic, Severity, Span
+from logroute.light import Any
 
 __all__ = ["FORMAT_VERSION", "diagnostics_of", "render", "summary_of"]
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from logroute.cli.report import FileReport, Report
 from logroute.cli.report.edits import Edits, Piece
@@ -12,6 +11,7 @@ from logroute.cli.report.paths import page_of, to_uri
 from logroute.config.rules.catalogue import catalogue
 from logroute.config.rules.rule import Rule
 from logroute.diagnostics import NAMES, Diagnostic, Severity, Span
+from logroute.light import Any
 
 __all__ = ["render"]
 

@@ -1,10 +1,9 @@
 """The report for people: place, finding, source line with a caret, cure."""
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from logroute.cli.report import FileReport, Report
 from logroute.config.nodes import shown
 from logroute.diagnostics import NAMES, Diagnostic, Severity, Span
+from logroute.light import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from logroute.cli.report.masking import Pages

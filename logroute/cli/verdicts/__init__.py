@@ -1,12 +1,12 @@
 """What `logroute test` showed, for people and machines: one file per output format."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from logroute.app.examples import Verdict
 from logroute.app.suites import Suite
 from logroute.cli.verdicts.coverage import Coverage
 from logroute.diagnostics import Diagnostic
+from logroute.light import NamedTuple
 
 __all__ = ["Results"]
 

@@ -1,11 +1,11 @@
 """Which routes and handlers of a config no test reaches."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from logroute.app.examples import Verdict
 from logroute.app.explain import Explainer
 from logroute.diagnostics import Span
+from logroute.light import NamedTuple
 
 __all__ = ["Coverage", "measure"]
 

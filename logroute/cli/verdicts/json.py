@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from logroute.app.examples import Failure, Verdict
 from logroute.cli.verdicts import Results
 from logroute.cli.verdicts.coverage import Coverage
 from logroute.diagnostics import Diagnostic, Span
+from logroute.light import Any
 from logroute.records import message_of
 
 __all__ = ["render"]

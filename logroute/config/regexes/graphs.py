@@ -2,7 +2,8 @@
 
 from collections import deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from typing import TypeVar
+
+from logroute.light import TypeVar
 
 __all__ = ["Budget", "EnoughError", "circles", "path"]
 

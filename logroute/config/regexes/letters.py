@@ -6,9 +6,9 @@ places have a letter in common if their masks have. Pure functions.
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from logroute.config.regexes.graphs import Budget
+from logroute.light import Any
 
 __all__ = ["REPEATS", "Letters", "name_of"]
 

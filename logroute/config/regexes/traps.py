@@ -13,10 +13,10 @@ work is bounded; what is too large is not judged. Pure functions.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
-from typing import Any, NamedTuple
 
 from logroute.config.regexes.graphs import Budget, EnoughError, circles, path
 from logroute.config.regexes.letters import REPEATS, Letters, name_of
+from logroute.light import Any, NamedTuple
 from logroute.patterns import lazy_pattern
 
 __all__ = ["Budget", "Trap", "find_trap"]

@@ -1,6 +1,7 @@
 """The rules that only a check runs: what works, but hardly as meant."""
 
 from logroute.config.rules import (
+    audits,
     credentials,
     definitions,
     fallbacks,
@@ -28,6 +29,7 @@ ADVICE: tuple[Rule, ...] = (
     *definitions.ADVICE,
     *routes.ADVICE,
     *reach.ADVICE,
+    *audits.ADVICE,
     *loggers.ADVICE,
     *layouts.ADVICE,
     *patterns.ADVICE,

@@ -7,7 +7,6 @@ thread loads a config.
 import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
 
 from logroute.config.decode import is_foreign
 from logroute.config.nodes import Node, shown
@@ -16,6 +15,7 @@ from logroute.config.views import fixes
 from logroute.config.views.entries import class_of, handlers, text_of
 from logroute.config.views.facts import Facts, letter
 from logroute.diagnostics import Diagnostic, Severity, warning
+from logroute.light import NamedTuple
 from logroute.patterns import lazy_pattern
 
 __all__ = ["bad_dates"]

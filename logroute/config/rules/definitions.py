@@ -5,7 +5,6 @@ Runs in whatever thread loads a config.
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from logroute.config.model import Foreign
 from logroute.config.nodes import Node, shown
@@ -17,6 +16,7 @@ from logroute.config.views.entries import handlers, text_of
 from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Fix, Severity, Span, error, info, warning
 from logroute.hints import nearest
+from logroute.light import NamedTuple
 from logroute.options import VEIL
 from logroute.patterns import lazy_pattern
 from logroute.shapes import Name

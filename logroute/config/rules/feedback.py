@@ -4,7 +4,6 @@ Runs in whatever thread loads a config.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from logroute.config.flow import effective_level
 from logroute.config.model import Foreign
@@ -16,6 +15,7 @@ from logroute.config.views.facts import Facts
 from logroute.config.views.survey import survey
 from logroute.config.views.wording import first_line, level_places
 from logroute.diagnostics import Diagnostic, Severity
+from logroute.light import NamedTuple
 
 __all__ = ["feedback_loops"]
 

@@ -32,12 +32,11 @@ _MOST_MAPPINGS = 200
 def not_yet_available(facts: Facts) -> Iterator[Diagnostic]:
     """Find options and kinds whose machinery is not there yet (LR190).
 
-    The whole language is known to the checker, but this version cannot do all of
-    it. Passing over such a key in silence would break a promise, so it is an
-    error::
+    A version of logroute may know a key before it can do what the key says. Passing
+    over it in silence would break a promise, so it is an error::
 
-        routes:
-          - {match: {logger: shop.audit}, to: log, audit: true}
+        handlers:
+          web: {type: http, url: "https://logs.example.org/in", key_of_later: true}
 
     Leave the key out, or wait for the version that has it.
     """

@@ -6,7 +6,6 @@ Looking changes nothing: no file is made or opened for writing.
 import os
 import stat
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from logroute.config.model import Foreign
 from logroute.config.nodes import Node, shown
@@ -14,6 +13,7 @@ from logroute.config.readers import Path
 from logroute.config.rules.rule import Rule, rule
 from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Severity, error, warning
+from logroute.light import NamedTuple
 
 __all__ = ["HOST"]
 
@@ -94,8 +94,9 @@ def not_writable(facts: Facts) -> Iterator[Diagnostic]:
         handlers:
           log: {type: file, path: /etc/app.log}
 
-    Choose another path, or give the user the right to write there. Only
-    `check --host` looks.
+    A `spool` must be a folder to which nobody else may write: with its records
+    others could send what they like. Choose another path, or give the user the
+    right to write there. Only `check --host` looks.
     """
     for target in _targets(facts):
         reason = _why_not_writable(target)
@@ -104,6 +105,45 @@ def not_writable(facts: Facts) -> Iterator[Diagnostic]:
             message = f"handler `{shown(target.handler)}` cannot write: {reason}"
             cure = f"choose another path, or give {who} the right to write there"
             yield error("LR503", message, target.node.span, cure)
+    for name, node in _spools(facts):
+        reason = _why_no_spool(node.value, name)
+        if reason is not None:
+            message = f"handler `{shown(name)}` cannot spool: {reason}"
+            cure = "choose another path, or make it one that only the program's user may write to"
+            yield error("LR503", message, node.span, cure)
+
+
+def _spools(facts: Facts) -> Iterator[tuple[str, Node]]:
+    """Yield the handlers with a spool, and its path as far as it is known."""
+    for name in facts.config.handlers:
+        node = facts.node.at(("handlers", name, "spool", "path"))
+        if node is None or node.opaque or not isinstance(node.value, str) or not node.value:
+            continue
+        if "\0" not in node.value and not facts.is_broken(("handlers", name)):
+            yield name, node
+
+
+def _why_no_spool(path: str, handler: str) -> str | None:
+    """Return why the spool of a handler cannot be used, as far as that is known before."""
+    from logroute.delivery.spool.folder import Folder, folder_name
+
+    folder = Folder(os.path.join(path, folder_name(handler)))
+    try:
+        above = os.path.dirname(folder.path)
+        if os.path.isdir(above):
+            folder.refuse_unsafe(above)
+        if folder.exists():
+            with folder.opened():
+                above = folder.path
+        while not os.path.lexists(above):
+            above = os.path.dirname(above)
+    except OSError as fault:
+        return fault.strerror or str(fault)
+    if not os.path.isdir(above):
+        return f"{above} is not a directory"
+    if not os.access(above, os.W_OK | os.X_OK, effective_ids=True):
+        return f"nothing can be made in {above}"
+    return None
 
 
 def _why_not_writable(target: _Target) -> str | None:

@@ -1,7 +1,6 @@
 """Filters that do nothing. Runs in whatever thread loads a config."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from logroute.config.decode import is_foreign
 from logroute.config.findings import subject
@@ -12,6 +11,7 @@ from logroute.config.rules.rule import rule
 from logroute.config.views.entries import text_of
 from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Severity, Span, warning
+from logroute.light import Any
 
 __all__ = ["idle_filters"]
 

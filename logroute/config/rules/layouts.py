@@ -145,6 +145,8 @@ def _may_add(facts: Facts) -> bool:
     used = [name for handler in config.handlers.values() for name in handler.filters]
     for logger in (*config.loggers.values(), *([config.root] if config.root else ())):
         used += logger.filters
+    for route in config.routes or ():
+        used += route.filters
     return any(not isinstance(name, str) or name not in config.filters for name in used)
 
 

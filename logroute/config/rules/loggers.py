@@ -6,7 +6,6 @@ Runs in whatever thread loads a config.
 from collections.abc import Iterator
 from itertools import islice
 from logging import CRITICAL
-from typing import NamedTuple
 
 from logroute.config.flow import effective_level
 from logroute.config.nodes import Node, shown
@@ -17,6 +16,7 @@ from logroute.config.views import fixes
 from logroute.config.views.certainty import is_fixed, is_overlaid, level_node
 from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Fix, Severity, Span, info, warning
+from logroute.light import NamedTuple
 from logroute.options import VEIL
 from logroute.patterns import lazy_pattern
 

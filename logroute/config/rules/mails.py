@@ -7,7 +7,6 @@ whatever thread loads a config.
 
 import re
 from collections.abc import Collection, Iterator
-from typing import NamedTuple
 
 from logroute.config.findings import subject
 from logroute.config.flow import CHILD, STRANGER, Grid, effective_level, route_table
@@ -19,6 +18,7 @@ from logroute.config.views.entries import class_of, handlers, kind_of
 from logroute.config.views.facts import Facts
 from logroute.config.views.fixes import add, replace
 from logroute.diagnostics import Diagnostic, Severity, Span, info, warning
+from logroute.light import NamedTuple
 from logroute.matchers import Probe
 from logroute.routing import Route, RouteTable
 from logroute.units import format_duration
@@ -197,7 +197,7 @@ class _Search:
             for handler in self.wanted & set(route.to):
                 minimum = self.table.handler_levels[handler]
                 known = found.get(handler)
-                if probe.levelno < minimum or self._is_deliberate(route):
+                if probe.levelno < minimum or route.filters or self._is_deliberate(route):
                     continue
                 if known is None or probe.levelno < known.level:
                     place = self.facts.view.place(self._path(route))

@@ -9,7 +9,6 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
 
 from logroute.config.model import Foreign
 from logroute.config.nodes import Node, shown
@@ -17,6 +16,7 @@ from logroute.config.readers import Path
 from logroute.config.rules.rule import Rule
 from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Severity, error, info
+from logroute.light import Any, NamedTuple
 from logroute.sinks import NetworkSpec, TimeoutSpec
 
 __all__ = ["PROBES", "Answer", "probe_all", "probes"]

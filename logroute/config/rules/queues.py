@@ -213,7 +213,11 @@ def long_blocks(facts: Facts) -> Iterator[Diagnostic]:
     time is a remark only.
     """
     specs = facts.config.handlers
-    networked = {name for name, spec in specs.items() if isinstance(spec, NetworkHandlerSpec)}
+    networked = {  # where the application would wait for a network
+        name
+        for name, spec in specs.items()
+        if isinstance(spec, NetworkHandlerSpec) and spec.spool is None
+    }
     if facts.config.queue is not None:
         yield from _blocked(facts, ("queue",), facts.config.queue, set(specs), networked)
     for name, _ in handlers(facts):

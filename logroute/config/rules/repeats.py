@@ -6,7 +6,6 @@ Runs in whatever thread loads a config.
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from logging import CRITICAL
-from typing import Any, NamedTuple
 
 from logroute.config.flow import STRANGER
 from logroute.config.model import HandlerSpec
@@ -20,6 +19,7 @@ from logroute.config.views.survey import Row, Survey, survey
 from logroute.config.views.wording import first_line, whose
 from logroute.diagnostics import Diagnostic, Severity
 from logroute.hints import nearest
+from logroute.light import Any, NamedTuple
 
 __all__ = ["repeated_records"]
 

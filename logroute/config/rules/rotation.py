@@ -6,7 +6,6 @@ whatever thread loads a config.
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
 
 from logroute.config.nodes import shown
 from logroute.config.rules.rule import Rule, rule
@@ -15,6 +14,7 @@ from logroute.config.views.facts import Facts
 from logroute.config.views.writers import Writer, writers
 from logroute.diagnostics import Diagnostic, Severity, error, info, warning
 from logroute.hints import nearest
+from logroute.light import Any
 from logroute.patterns import lazy_pattern
 
 __all__ = ["OF_FILES"]

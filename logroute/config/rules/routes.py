@@ -6,7 +6,6 @@ config.
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
 
 from logroute.config.nodes import Node, shown
 from logroute.config.readers import Path
@@ -19,6 +18,7 @@ from logroute.config.views.survey import Row, Survey, survey
 from logroute.config.views.wording import first_line, title
 from logroute.diagnostics import Diagnostic, Fix, Severity, Span, info, warning
 from logroute.levels import HIGHEST
+from logroute.light import NamedTuple
 from logroute.records import STANDARD
 
 __all__ = ["duplicate_routes", "idle_conditions", "idle_finals", "unreachable_routes"]
@@ -42,7 +42,9 @@ def unreachable_routes(facts: Facts) -> Iterator[Diagnostic]:
           - {match: {logger: app.db, level: ERROR}, to: mail}
 
     Move the narrower route up, or remove `final`. Patterns of logger names and
-    conditions on what a record says never count as being in the way.
+    conditions on what a record says never count as being in the way. Filters of a
+    route do not let records through to later ones: the match alone says where the
+    walk ends, so what they drop goes nowhere.
     """
     found = survey(facts)
     lanes = found.lanes if found is not None else []
@@ -164,7 +166,7 @@ def _givers(found: Survey, lane: Lane) -> Iterator[tuple[str, Span]]:
     for other in islice(found.lanes, lane.position):
         has_same = not new.isdisjoint(other.spec.to)
         is_alike = other.is_sure or other.spec.match == lane.spec.match
-        if has_same and is_alike and other.taken and other.wanted & lane.taken:
+        if has_same and is_alike and other.gives_all and other.taken and other.wanted & lane.taken:
             yield "this route gives them those records", _place(other)
 
 

@@ -6,9 +6,9 @@ and `docs/rules/` is made of it.
 """
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from logroute.diagnostics import NAMES, Diagnostic, Severity
+from logroute.light import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from logroute.config.views.facts import Facts

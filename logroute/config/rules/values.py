@@ -5,7 +5,6 @@ Each check is a line in `_CHECKS`; what it says was tried with the standard libr
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
 
 from logroute.config.findings import subject
 from logroute.config.nodes import Node, shown
@@ -14,6 +13,7 @@ from logroute.config.views.calls import UNKNOWN, Call, calls, value_of
 from logroute.config.views.facts import Facts
 from logroute.diagnostics import Diagnostic, Fix, Severity
 from logroute.hints import nearest
+from logroute.light import Any, NamedTuple
 from logroute.patterns import lazy_pattern
 from logroute.shapes import Flag
 from logroute.units import parse_size

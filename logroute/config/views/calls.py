@@ -8,11 +8,11 @@ in whatever thread loads a config.
 import importlib
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
 
 from logroute.config.nodes import Node
 from logroute.config.readers import Path
 from logroute.config.views.facts import Facts
+from logroute.light import Any, NamedTuple
 
 __all__ = ["MISSING", "UNKNOWN", "Call", "Signature", "calls", "dotted_names", "find", "value_of"]
 

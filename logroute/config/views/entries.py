@@ -7,12 +7,12 @@ loads a config.
 
 import functools
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
 from logroute.config.nodes import Node
 from logroute.config.readers import Path, typed
 from logroute.config.views.facts import Facts
+from logroute.light import Literal, NamedTuple
 from logroute.options import VEIL
 
 __all__ = [

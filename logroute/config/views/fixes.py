@@ -10,13 +10,13 @@ once a finding is certain.
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
 
 from logroute.config.nodes import Node
 from logroute.config.readers import Path
 from logroute.config.scalars import as_core, as_legacy
 from logroute.diagnostics import Edit, Fix, Span
 from logroute.hints import distance, nearest
+from logroute.light import Any, Protocol
 
 __all__ = ["Value", "add", "certain", "join", "remove", "rename", "replace", "to_text"]
 

@@ -49,7 +49,9 @@ class Lane:
         spec: what it says.
         node: where.
         is_known: all of it is understood, and no part of it unknown here.
-        is_sure: every record of the cells that it takes matches it.
+        is_sure: every record of the cells that it takes matches it. The match alone says
+            whether a record goes to later routes, whatever the route's filters do with it.
+        gives_all: no filters keep anything from its handlers.
         is_plain: no match stands inside its match.
         names: it takes these loggers and their children only; None: any.
         ends: the levels of which a matched record goes to no later route.
@@ -62,6 +64,7 @@ class Lane:
 
     __slots__ = (
         "ends",
+        "gives_all",
         "is_known",
         "is_plain",
         "is_sure",
@@ -100,7 +103,8 @@ class Lane:
         self.spec = spec
         self.is_plain = not _inner(match)
         self.names = None if any(map(is_glob, match.logger)) else match.logger or None
-        self.is_sure = self.is_known and not (self.wide.by_content or has_glob or spec.filters)
+        self.is_sure = self.is_known and not (self.wide.by_content or has_glob)
+        self.gives_all = not spec.filters
         self.wanted = self.taken = self.made = self.ends = self.plain_bits = 0
         self.is_useful = False
         self.origins: set[EffectiveLevel] = set()

@@ -6,7 +6,6 @@ config.
 
 from collections.abc import Iterator, Sequence
 from string import Template
-from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from logroute.config.decode import is_foreign
@@ -16,6 +15,7 @@ from logroute.config.views import fixes
 from logroute.config.views.entries import class_of
 from logroute.config.views.facts import Facts, is_unknown, letter
 from logroute.diagnostics import Fix, Span
+from logroute.light import NamedTuple
 from logroute.patterns import lazy_pattern
 
 __all__ = ["FORMS", "Layout", "layouts"]

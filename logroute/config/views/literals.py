@@ -7,13 +7,13 @@ arguments. Runs in whatever thread loads a config.
 import functools
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from logroute.config.nodes import Node, TupleItems
 from logroute.config.readers import OTHER_VARIABLE, Path
 from logroute.config.views.entries import handlers, text_of, written
 from logroute.config.views.facts import Facts
 from logroute.diagnostics import Span
+from logroute.light import NamedTuple
 from logroute.patterns import lazy_pattern
 
 __all__ = ["Place", "is_written", "secret_default", "secret_in_url", "secret_places", "texts"]

@@ -153,7 +153,7 @@ class Survey:
                 self._everywhere.append(lane.position)
             for name in lane.names or ():
                 self._by_name.setdefault(name or "root", []).append(lane.position)
-            if lane.is_known and not lane.is_sure and not lane.spec.filters:
+            if lane.is_known and not lane.is_sure and lane.gives_all:
                 key = repr(match)
                 lane.twins = twins.get(key, frozenset())
                 twins[key] = lane.twins | set(lane.spec.to)
@@ -198,6 +198,9 @@ class Survey:
             if lane.is_sure:
                 live &= ~(take & lane.ends)
                 row.matched |= take & certain
+                if not lane.gives_all:
+                    _give(more, to, take)
+                    continue
                 _give(given, to, take & certain)
                 if passed is not given:
                     _give(passed, to, take)

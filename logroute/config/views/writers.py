@@ -8,7 +8,6 @@ config.
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from logroute.config.model import Foreign
@@ -17,6 +16,7 @@ from logroute.config.readers import Path
 from logroute.config.views.entries import class_of, handlers
 from logroute.config.views.facts import Facts
 from logroute.diagnostics import Span
+from logroute.light import Any, NamedTuple
 from logroute.patterns import lazy_pattern
 
 __all__ = ["Writer", "writers"]

@@ -10,10 +10,10 @@ there: rather twice than never. One thread at a time.
 import os
 import struct
 import zlib
-from typing import NamedTuple
 
 from logroute.delivery.spool.disk import Descriptor, Disk
 from logroute.delivery.spool.folder import Folder
+from logroute.light import NamedTuple
 
 __all__ = ["START", "AckFile", "Position", "ack_name", "read_ack"]
 

@@ -43,13 +43,16 @@ class Adoption:
         readers: those not finished, oldest first.
         finished: how many records were recovered in those that are.
         damaged: how many damaged pieces there were in those that are.
+        has_looked: whether there is nothing new to find, as far as we know.
+        is_heir: a handler of this process may leave records here, or has.
     """
 
     def __init__(self, folder: Folder, clock: Callable[[], float]) -> None:
         """Begin with none."""
         self.readers: list[Reader] = []
         self.finished = self.damaged = 0
-        self.has_looked = False
+        self.has_looked = self.is_heir = False
+        self._is_barred = False
         self._folder = folder
         self._clock = clock
         self._next_look = 0.0
@@ -65,9 +68,36 @@ class Adoption:
         """How many records wait, as far as they are counted."""
         return sum(reader.known for reader in self.readers)
 
+    @property
+    def owes(self) -> bool:
+        """Whether there may be records here that this process has logged, not yet taken."""
+        if not self.is_heir:
+            return False
+        if self._is_cut_short or not self.has_looked:
+            return True
+        return any(reader.known and reader.is_ours for reader in self.readers)
+
+    @property
+    def may_find(self) -> bool:
+        """Whether a look may find something at once: it is the first, or more is known of."""
+        is_more_known = self._is_cut_short and len(self.readers) < MOST
+        return is_more_known or not self.has_looked
+
     def wait_s(self) -> float:
         """Return the seconds until the next look."""
-        return max(0.0, self._next_look - self._clock())
+        if self._is_barred:
+            return PERIOD_S
+        return 0.0 if self.may_find else max(0.0, self._next_look - self._clock())
+
+    def hold(self) -> None:
+        """Leave to the handler before this one what it is about to deliver."""
+        self.is_heir = self._is_barred = True
+
+    def look_again(self) -> None:
+        """Look at once: somebody has just let go of a series."""
+        self.is_heir = True
+        self.has_looked = self._is_barred = False
+        self._next_look = 0.0
 
     def look(self, own: str | None) -> None:
         """Adopt what dead processes have left, if it is time to look.
@@ -75,7 +105,7 @@ class Adoption:
         Raises:
             OSError: the folder cannot be read.
         """
-        if self.wait_s() > 0 and not (self._is_cut_short and len(self.readers) < MOST):
+        if self._is_barred or self.wait_s() > 0:
             return
         self._next_look = self._clock() + PERIOD_S
         self._is_cut_short = False

@@ -4,7 +4,8 @@ Tests put faults in between by deriving from `Disk`. Any thread may use it.
 """
 
 import os
-from typing import NamedTuple
+
+from logroute.light import NamedTuple
 
 __all__ = ["DISK", "Descriptor", "Disk", "Identity", "identity_of"]
 

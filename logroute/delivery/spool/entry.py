@@ -5,21 +5,25 @@ The half of `SpoolQueue` that holds its state; the way out is in `queue.py`.
 
 import errno
 import os
+import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from logging import ERROR
 
+from logroute.delivery.ledger import Ledger
 from logroute.delivery.queue import Item, Kept
 from logroute.delivery.specs import SpoolSpec
 from logroute.delivery.spool.acks import Position
 from logroute.delivery.spool.disk import DISK, Disk
 from logroute.delivery.spool.folder import Folder, folder_name
 from logroute.delivery.spool.frames import body_of, level_in
-from logroute.delivery.spool.ledger import Ledger, is_urgent
+from logroute.delivery.spool.ledger import is_urgent
 from logroute.delivery.spool.reader import Taken
 from logroute.delivery.spool.store import Store, spool_path
 from logroute.delivery.spool.writer import Appended
+from logroute.delivery.waiting import Run, Waiting
+from logroute.light import Any
 
 __all__ = ["MOST_RECORDS", "NOWHERE", "Entry", "reason_of"]
 
@@ -93,15 +97,23 @@ class Entry:
         self._flight: deque[Taken] = deque()
         self._unconfirmed: deque[tuple[Taken, bool]] = deque()  # settled, whether delivered
         self._void = 0  # how many that a worker holds were put back meanwhile
+        #: Of what is not on disk, and of what became of the rest; see `counts`.
         self._ledger = Ledger(self._clock)
         self._taken = 0  # records of our own series that were read
         self._lost = 0  # records of our own series that were on disk and never read
+        self._in_doubt = 0  # records that had been sent, or perhaps, when this was closed
         self._waiters: list[tuple[Position, Callable[[], None]]] = []
         self._awaited = NOWHERE
         self.calls = 0
         self._held_until = -1e9
+        #: What was seen last, for who looks while a disk stalls; and how long it is taken to.
+        self._seen: dict[str, Any] = {}
+        self._stalls_until = -1e9
         self.gave_up = False
         self.urgent = False
+        #: The program ends: who waits is told as soon as an attempt has failed, since
+        #: what is here is safe.
+        self.is_ending = False
         self._claims = {}
         self.pid = os.getpid()
 
@@ -125,6 +137,11 @@ class Entry:
         return self.store.lock
 
     @property
+    def locks(self) -> tuple[Any, ...]:
+        """The locks that any thread may hold for a moment."""
+        return (self.store.lock, self.store.write_lock)
+
+    @property
     def folder(self) -> Folder:
         """Where it all lies."""
         return self.store.folder
@@ -137,14 +154,23 @@ class Entry:
         With `write: caller` it takes no lock and may be called from anywhere, signal
         handlers included. The caller counts what is not there, by `refuse`.
         """
-        if not self._is_here():
-            return "spool_error"  # another thread is about to make all new after a fork
-        fault = self.store.append_one(body_of(payload, levelno, self._wall_clock(), record))
-        if fault is not None:
-            return self._reason(fault)
-        if is_urgent(levelno):
+        body = body_of(payload, levelno, self._wall_clock(), record)
+        fault = self.append_body(body, levelno)
+        return None if fault is None else self._reason(fault)
+
+    def append_body(self, body: bytes, levelno: int) -> OSError | None:
+        """Append, as `append` does, a record in the form of `body_of`; return what failed."""
+        if self.pid != os.getpid() and not self._is_here():
+            return OSError(errno.EAGAIN, "the process has just been forked")
+        fault = self.store.append_one(body)
+        if levelno >= ERROR and fault is None:
             self.urgent = True
-        return None
+        return fault
+
+    @property
+    def is_open(self) -> bool:
+        """Whether records can be brought here: we are not closed, nor half-way in a fork."""
+        return not self.store.is_closed and self._is_here()
 
     def append_bodies(self, bodies: Sequence[bytes]) -> Appended:
         """Append records in the form of `body_of`; what is not on disk is the caller's.
@@ -158,19 +184,23 @@ class Entry:
             self.urgent = any(map(is_urgent, map(level_in, bodies[: appended.whole])))
         return appended
 
-    def put(self, items: list[Item], filtered: list[str], dropped: list[tuple[str, int]]) -> None:
+    def put(
+        self, items: Iterable[Item | Run], filtered: list[str], dropped: list[tuple[str, int]]
+    ) -> None:
         """Count and spool `items`; also count records filtered or dropped before."""
         now = self._wall_clock()
-        bodies = [_body(payload, levelno, now) for payload, levelno, _ in items]
+        found = list(Waiting.of(items))
+        bodies = [_body(payload, levelno, now) for payload, levelno, _ in found]
         appended = self.append_bodies(bodies)
         with self._lock:
-            self._ledger.filter(filtered)
-            self._ledger.enqueued += len(dropped) + len(items) - appended.whole
+            self._ledger.enqueued += len(filtered) + len(dropped) + len(found) - appended.whole
+            for name in filtered:
+                self._ledger.filter(name)
             for reason, levelno in dropped:
                 self._ledger.lose(reason, levelno)
             if appended.fault is not None:
                 reason = self._reason(appended.fault)
-                for _, levelno, _ in items[appended.whole :]:
+                for _, levelno, _ in found[appended.whole :]:
                     self._ledger.lose(reason, levelno)
 
     def _reason(self, fault: OSError) -> str:
@@ -180,6 +210,10 @@ class Entry:
         """Count a record that did not reach the disk; takes no lock."""
         self._ledger.refuse(reason, levelno)
 
+    def filter_out(self, name: str) -> None:
+        """Count a record that a filter dropped in the thread that logs; takes no lock."""
+        self._ledger.filter_out(name)
+
     def fault_now(self, levelno: int) -> str | None:  # noqa: ARG002
         """Return None: only the disk can tell."""
         return None
@@ -187,6 +221,10 @@ class Entry:
     def is_full(self, coming: int) -> bool:  # noqa: ARG002
         """Return False: nobody waits for a disk."""
         return False
+
+    def room(self) -> int:
+        """Return how many records have room, as far as callers care: any number."""
+        return sys.maxsize
 
     def _note_loss(self, lost: dict[int, int], is_own: bool) -> None:
         for levelno, count in lost.items():

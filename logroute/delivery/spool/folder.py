@@ -9,9 +9,9 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from logroute.delivery.spool.disk import DISK, Disk
+from logroute.light import NamedTuple
 from logroute.patterns import lazy_pattern
 
 __all__ = ["Folder", "SegmentInfo", "folder_name", "segment_name"]
@@ -77,14 +77,29 @@ class Folder:
             OSError: it cannot be created, or what is there is not safe.
         """
         above = os.path.dirname(self.path)
-        os.makedirs(above, mode=0o700, exist_ok=True)
-        mode = os.stat(above).st_mode
-        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            raise PermissionError(f"`{above}` is writable by everybody: anyone could exchange it")
+        try:
+            os.makedirs(above, mode=0o700, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise NotADirectoryError(f"`{above}` is, or is below, a file") from None
+        self.refuse_unsafe(above)
         with contextlib.suppress(FileExistsError):
             os.mkdir(self.path, 0o700)
         with self.opened():
             return
+
+    @staticmethod
+    def refuse_unsafe(above: str) -> None:
+        """Refuse a folder in which anybody could exchange ours.
+
+        Raises:
+            OSError: it is such a one.
+        """
+        mode = os.stat(above).st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise PermissionError(
+                f"`{above}` is writable by everybody: anyone could exchange what is in it; "
+                f"`chmod o-w` it"
+            )
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[int]:

@@ -19,7 +19,8 @@ CRC-32 tells damage, not malice: whoever can write into the folder can forge rec
 
 import struct
 import zlib
-from typing import NamedTuple
+
+from logroute.light import NamedTuple
 
 __all__ = [
     "COVERED",
@@ -43,6 +44,9 @@ HEAD = struct.Struct(">4sIIQ")
 COVERED = struct.Struct(">IQ")
 _BODY = struct.Struct(">BBidI")
 _BODY_SIZE = _BODY.size
+# By names of their own, since threads that log call them.
+_pack_body, _pack_head = _BODY.pack, HEAD.pack
+_pack_covered, _crc32 = COVERED.pack, zlib.crc32
 _LEVEL = struct.Struct(">i")
 _SIZE = struct.Struct(">I")
 HEAD_SIZE = HEAD.size
@@ -101,9 +105,11 @@ def key_of(series: str) -> Key:
 
 def body_of(payload: bytes, levelno: int, time: float, record: bytes = b"") -> bytes:
     """Return the body of a frame."""
-    level = min(max(levelno, _LOWEST), _HIGHEST)
-    parts = _HAS_RECORD if record else 0
-    return _BODY.pack(VERSION, parts, level, time, len(payload)) + payload + record
+    if not _LOWEST <= levelno <= _HIGHEST:
+        levelno = min(max(levelno, _LOWEST), _HIGHEST)
+    if record:
+        return _BODY.pack(VERSION, _HAS_RECORD, levelno, time, len(payload)) + payload + record
+    return _pack_body(VERSION, 0, levelno, time, len(payload)) + payload
 
 
 def open_body(body: bytes) -> Spooled:
@@ -141,5 +147,6 @@ def level_in(body: bytes) -> int:
 def frame_of(key: Key, seq: int, body: bytes) -> bytes:
     """Return `body` as a frame."""
     size = len(body)
-    crc = zlib.crc32(body, zlib.crc32(COVERED.pack(size, seq), key.seed))
-    return HEAD.pack(key.magic, size, crc, seq) + body
+    magic, seed = key
+    crc = _crc32(body, _crc32(_pack_covered(size, seq), seed))
+    return _pack_head(magic, size, crc, seq) + body

@@ -5,13 +5,13 @@ A living process may write and remove segments meanwhile; what is gone is passed
 
 import os
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from logroute.delivery.spool.acks import read_ack
 from logroute.delivery.spool.folder import DAMAGED, Folder
 from logroute.delivery.spool.frames import Damage, Spooled, key_of, open_body
 from logroute.delivery.spool.locks import holder_of, pid_of
 from logroute.delivery.spool.segments import Segment
+from logroute.light import NamedTuple
 
 __all__ = ["Listed", "SeriesInfo", "folders_in", "list_series", "read_series"]
 

@@ -12,7 +12,7 @@ import os
 from logroute.delivery.spool.disk import Descriptor
 from logroute.delivery.spool.folder import Folder
 
-__all__ = ["claim", "holder_of", "lock_name", "new_series_name", "pid_of"]
+__all__ = ["claim", "holder_of", "is_ours", "lock_name", "new_series_name", "pid_of"]
 
 
 def lock_name(series: str) -> str:
@@ -22,7 +22,16 @@ def lock_name(series: str) -> str:
 
 def new_series_name() -> str:
     """Return a name for a series of this process: boot, pid, start of the process, chance."""
-    return f"{_boot()}-{os.getpid()}-{_start()}-{os.urandom(4).hex()}"
+    return f"{_process()}-{os.urandom(4).hex()}"
+
+
+def is_ours(series: str) -> bool:
+    """Return whether this process has begun a series."""
+    return series.startswith(f"{_process()}-")
+
+
+def _process() -> str:
+    return f"{_boot()}-{os.getpid()}-{_start()}"
 
 
 def pid_of(series: str) -> int:
@@ -33,9 +42,9 @@ def pid_of(series: str) -> int:
 def _boot() -> str:
     """Return the beginning of the id of this run of the system; zeros where there is none."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            text = file.read(8)
-        return f"{int(text, 16):08x}"
+        # As bytes: a codec may have to be imported, and who is forked amid that waits for ever.
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:
+            return f"{int(file.read(8), 16):08x}"
     except (OSError, ValueError):
         return "0" * 8
 

@@ -4,20 +4,22 @@ It offers what `logroute.delivery.queue.Queue` offers. Records enter by `append`
 (from the thread that logs, with `write: caller`) or by `append_bodies` (from the
 worker that empties the queue in memory), and leave by `take`; what is settled is
 acknowledged on disk. The lock is held for reading pages and writing 24 bytes, never
-while anything is sent.
+while anything is sent; where the disk stalls that may take long, so whoever only
+wants to know something waits for it within bounds.
 """
 
 from collections import deque
 from collections.abc import Callable
 from itertools import groupby
 from logging import getLevelName
-from typing import Any
 
-from logroute.delivery.queue import Item, Kept, Losses
+from logroute.delivery.queue import Item, Kept
 from logroute.delivery.spool.acks import Position
-from logroute.delivery.spool.entry import MOST_RECORDS, NOWHERE, Entry
+from logroute.delivery.spool.entry import MOST_RECORDS, NOWHERE
 from logroute.delivery.spool.frames import Spooled
+from logroute.delivery.spool.looks import Looks
 from logroute.delivery.spool.reader import Reader, Taken
+from logroute.light import Any
 
 __all__ = ["SpoolQueue"]
 
@@ -28,7 +30,7 @@ _HOLD_S = 1.0
 _MOST_BYTES = 16 << 20
 
 
-class SpoolQueue(Entry):
+class SpoolQueue(Looks):
     """Hands records from disk to one worker, within bounds, counting all."""
 
     # -- out
@@ -40,24 +42,30 @@ class SpoolQueue(Entry):
         if not self._is_here() or store.is_closed or self._clock() < self._held_until:
             return 0
         with self._lock:
-            if self._adopts and not store.adoption.has_looked and store.folder.exists():
+            if self._adopts and store.adoption.may_find and store.folder.exists():
                 return 1
             own = store.reader is not None and store.reader.has_more()
             return store.adoption.known + (max(1, self._queued()) if own else 0)
 
     @property
+    def may_be_awaited(self) -> bool:
+        """Whether somebody waits for a record that has not been read, for a look without a lock."""
+        reader = self.store.reader
+        return reader is not None and self._awaited > reader.at
+
+    @property
     def is_awaited(self) -> bool:
         """Whether somebody waits for a record that still waits here."""
         reader = self.store.reader
-        if reader is None or self._awaited <= reader.at or not self.waiting:
+        if reader is None or not self.may_be_awaited or not self.waiting:
             return False
         with self._lock:
             return reader.has_more()
 
     def has_reached(self, max_records: int, max_bytes: int) -> bool:
-        """Return whether a whole batch waits."""
+        """Return whether a whole batch waits, or what dead processes left has waited enough."""
         with self._lock:
-            if self.store.adoption.known + self._queued() >= max_records:
+            if self.store.adoption.known or self._queued() >= max_records:
                 return True
             writer, reader = self.store.writer, self.store.reader
             if writer is None or reader is None:
@@ -74,6 +82,7 @@ class SpoolQueue(Entry):
             return []
         with self._lock:
             self.gave_up = False
+            self._stalls_until = -1e9
             store = self.store
             if store.is_closed or self._clock() < self._held_until:
                 return []
@@ -81,7 +90,7 @@ class SpoolQueue(Entry):
             max_records, max_bytes = min(max_records, MOST_RECORDS), min(max_bytes, _MOST_BYTES)
             readers = store.readers()
             if self.is_awaited:
-                readers.reverse()
+                readers.sort(key=lambda reader: not reader.is_ours)
             taken: list[Taken] = []
             for reader in readers:
                 taken = taken or self._read(reader, max_records, max_bytes)
@@ -106,13 +115,6 @@ class SpoolQueue(Entry):
             self._ledger.lose("spool_damaged", 0, missing)
         return taken
 
-    def _whole(self) -> int:
-        return 0 if self.store.writer is None else self.store.writer.count()
-
-    def _queued(self) -> int:
-        """Return how many records of our own series wait."""
-        return max(0, self._whole() - self._taken - self._lost)
-
     # -- settling
 
     def delivered(self, count: int) -> None:
@@ -132,6 +134,7 @@ class SpoolQueue(Entry):
                 if count > self._void:
                     self._put_back(len(self._flight) - (count - self._void))
                     self._held_until = self._clock() + _HOLD_S
+                    self._notify()
                 else:
                     self._void -= count
                 return
@@ -145,10 +148,15 @@ class SpoolQueue(Entry):
             self._ledger.dead_lettered += len(self._settle(count))
             self._notify()
 
-    def handed_over(self, count: int) -> None:
-        """Settle the `count` oldest records in flight as given to the fallback."""
+    def handed_over(self, count: int, pass_on: Callable[[int], object]) -> None:
+        """Settle the `count` oldest records in flight as given to the fallback.
+
+        `pass_on` gives it the last so many of them: those in front were put back.
+        """
         with self._lock:
-            self._ledger.handed_over += len(self._settle(count))
+            if settled := len(self._settle(count)):
+                pass_on(settled)
+            self._ledger.handed_over += settled
             self._notify()
 
     def lost_after_all(self, reason: str, count: int) -> None:  # noqa: ARG002
@@ -158,13 +166,17 @@ class SpoolQueue(Entry):
             count = min(count, sum(is_delivered for _, is_delivered in self._unconfirmed))
             if count:
                 self._put_back(self._void + len(self._flight))
-            while count:
-                taken, is_delivered = self._unconfirmed.pop()
-                taken.reader.put_back([taken])
-                self._taken -= not taken.reader.is_adopted
-                self._ledger.delivered -= is_delivered
-                self._ledger.enqueued += not is_delivered  # counted, and yet to come again
-                count -= is_delivered
+            self._take_back(count)
+
+    def _take_back(self, count: int) -> None:
+        """Let the `count` records delivered last wait again; nothing is in flight."""
+        while count:
+            taken, is_delivered = self._unconfirmed.pop()
+            taken.reader.put_back([taken])
+            self._taken -= not taken.reader.is_adopted
+            self._ledger.delivered -= is_delivered
+            self._ledger.enqueued += not is_delivered  # counted, and yet to come again
+            count -= is_delivered
 
     def _settle(self, count: int, *, is_delivered: bool = False) -> list[Taken]:
         """Take `count` records off the head of the flight; acknowledge them on disk."""
@@ -218,11 +230,25 @@ class SpoolQueue(Entry):
         """
         if not self._is_here() or self.store.is_closed:
             return 0
-        with self._lock:
+        is_held = self._lock.acquire(timeout=self._patience_s())
+        self.store.shut()
+        if not is_held:  # who has it goes on; the end of the process closes
+            return 0
+        try:
             self._confirm()
+            # Nobody will ever know whether these have arrived; they come again.
+            unconfirmed = sum(is_delivered for _, is_delivered in self._unconfirmed)
+            self._in_doubt += len(self._flight) + unconfirmed
             self._put_back(self._void + len(self._flight))
-            self._waiters.clear()
+            self._take_back(unconfirmed)
+        finally:
+            self._lock.release()
         self.store.close()
+        if self._lock.acquire(timeout=self._patience_s()):
+            waiters, self._waiters = self._waiters, []
+            self._lock.release()
+            for _, call in waiters:  # who waits yet has to see what becomes of it
+                call()
         return 0
 
     # -- both
@@ -238,19 +264,41 @@ class SpoolQueue(Entry):
         return reader.read_to()
 
     def _notify(self) -> None:
+        self._stalls_until = -1e9
         if self._waiters and not self.store.is_closed:
-            settled = self._settled()
-            due = [call for place, call in self._waiters if place <= settled]
-            self._waiters = [pair for pair in self._waiters if pair[0] > settled]
-            for call in due:
-                call()
+            waiters, self._waiters = self._waiters, []
+            for place, call in waiters:
+                if self._is_settled_to(place):
+                    call()
+                else:
+                    self._waiters.append((place, call))
+
+    def _is_settled_to(self, place: Position) -> bool:
+        """Return whether all that this process has put here is, in our series up to `place`."""
+        if self._has_given_in():
+            return True
+        if self.store.adoption.owes or any(
+            taken.reader.is_adopted and taken.reader.is_ours for taken in self._flight
+        ):
+            return False
+        return place <= self._settled()
+
+    def _has_given_in(self) -> bool:
+        """Return whether an attempt has failed and there is no time for many."""
+        return self.is_ending and self._clock() < self._held_until
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether this process has spooled anything that could be waited for."""
+        store = self.store
+        return (store.writer is not None or store.adoption.is_heir) and not store.has_let_go
 
     def when_settled(self, call: Callable[[], None]) -> None:
         """Call `call` once all that this process has spooled so far is settled."""
         with self._lock:
             writer = self.store.writer
             end = NOWHERE if writer is None or self.store.is_closed else writer.end()
-            if end == NOWHERE or self._settled() >= end:
+            if self.store.has_let_go or self._is_settled_to(end):
                 call()
             else:
                 self._awaited = end
@@ -261,6 +309,16 @@ class SpoolQueue(Entry):
         """Call `call` no more: who asked has given up."""
         with self._lock:
             self._waiters = [pair for pair in self._waiters if pair[1] != call]
+
+    def forget_soon(self, call: Callable[[], None]) -> bool:
+        """Forget `call` if nobody has the lock; return whether that is done."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            self.forget(call)
+        finally:
+            self._lock.release()
+        return True
 
     def sync(self) -> None:
         """Force what is spooled to the disk, where `sync` says that this is wanted."""
@@ -275,13 +333,32 @@ class SpoolQueue(Entry):
         """
         if not self._is_here():
             return 0.01
-        wait_s = self.store.chores()
         with self._lock:
             if self._unconfirmed and not self.store.is_closed:
                 self._confirm()
-                wait_s = min(wait_s, _HOLD_S) if self._unconfirmed else wait_s
+        wait_s = self.store.chores()
+        with self._lock:
+            if self._waiters:
+                self._notify()  # we may have looked, and found nothing
+            if self._unconfirmed and not self.store.is_closed:
+                wait_s = min(wait_s, _HOLD_S)
         held_s = self._held_until - self._clock()
         return min(wait_s, held_s) if held_s > 0 else wait_s
+
+    def hold(self) -> None:
+        """Leave to the handler that was here before what it delivers yet; it may leave some."""
+        with self._lock:
+            self.store.adoption.hold()
+
+    def look_again(self) -> None:
+        """Look for what others have left at the next opportunity: one has just ended."""
+        self.store.adoption.look_again()
+        if not self.store.folder.exists() and self._lock.acquire(timeout=self._patience_s()):
+            try:
+                self.store.look_for_orphans()  # none; and nobody will be woken to look
+                self._notify()
+            finally:
+                self._lock.release()
 
     def take_fault(self) -> OSError | None:
         """Return what went wrong with the disk since the last call, for the notices."""
@@ -310,23 +387,6 @@ class SpoolQueue(Entry):
         """Whether something was dropped since `take_untold`."""
         return self._ledger.has_untold
 
-    @property
-    def bytes(self) -> int:
-        """How many bytes wait, as far as they are ours to deliver."""
-        with self._lock:
-            return sum(reader.unread() for reader in self.store.readers())
-
-    def oldest_s(self) -> float | None:
-        """Return for how long the oldest unsettled record has been spooled.
-
-        None: all is settled.
-        """
-        with self._lock:
-            times = [taken.record.time for taken in self._flight]
-            if not times and not self.store.is_closed:
-                times = [time for r in self.store.readers() if (time := r.oldest()) is not None]
-            return max(0.0, self._wall_clock() - min(times)) if times else None
-
     def last_loss_s(self) -> float | None:
         """Return how long ago the last record was lost; None: never."""
         return self._ledger.last_loss_s()
@@ -340,40 +400,6 @@ class SpoolQueue(Entry):
     def losses(self) -> int:
         """How many were dropped here, for a look without a lock."""
         return self._ledger.losses
-
-    @property
-    def unsettled(self) -> int:
-        """How many records wait or fly, as far as they are counted."""
-        with self._lock:
-            return self.store.adoption.known + self._queued() + len(self._flight)
-
-    def counts(self) -> dict[str, Any]:
-        """Return the ledger at one moment; the numbers add up.
-
-        Beside those of every queue: ``recovered`` (records of earlier processes, part
-        of ``enqueued``), ``spooled`` (records of this process that reached the disk),
-        ``damaged`` (pieces that could not be read) and ``spool_bytes``.
-        """
-        with self._lock:
-            adoption, own = self.store.adoption, self._queued()
-            spooled, recovered = self._taken + self._lost + own, adoption.recovered
-            counts = self._ledger.counts(
-                spooled=spooled + recovered,
-                queued=own + adoption.known,
-                in_flight=len(self._flight),
-            )
-            damaged = adoption.damaged + sum(reader.damaged for reader in self.store.readers())
-            return counts | {
-                "recovered": recovered,
-                "spooled": spooled,
-                "damaged": damaged,
-                "spool_bytes": self.store.used(),
-            }
-
-    def take_untold(self) -> Losses:
-        """Return what was dropped since the last call, but for what told of losses."""
-        with self._lock:
-            return self._ledger.untold()
 
 
 def _item(record: Spooled, keeps_record: bool) -> Item:

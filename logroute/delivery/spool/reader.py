@@ -6,8 +6,8 @@ Whoever calls holds the lock of the queue. Nothing here raises once it is made: 
 fails is kept in `fault` and `ack_fault`, and tried again.
 """
 
+import errno
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from logroute.delivery.spool.acks import AckFile, Position
 from logroute.delivery.spool.disk import Descriptor
@@ -21,7 +21,9 @@ from logroute.delivery.spool.frames import (
     level_in,
     open_body,
 )
+from logroute.delivery.spool.locks import claim, is_ours, lock_name
 from logroute.delivery.spool.segments import Segment
+from logroute.light import NamedTuple
 
 __all__ = ["Reader", "Taken"]
 
@@ -54,6 +56,7 @@ class Reader:
 
     Attributes:
         series: its name.
+        is_ours: whether this process wrote it.
         numbers: the segments that are there, ascending.
         at: behind what was read last.
         flight: how many records were taken and not settled.
@@ -93,6 +96,7 @@ class Reader:
         self.fault: OSError | None = None
         self.ack_fault: OSError | None = None
         self._is_open = is_open
+        self.is_ours = is_open is not None or is_ours(series)
         self._folder = folder
         self._key = key_of(series)
         self._ack = ack
@@ -105,7 +109,7 @@ class Reader:
 
     @property
     def is_adopted(self) -> bool:
-        """Whether another process wrote it."""
+        """Whether another process wrote it, or another handler of this one."""
         return self._is_open is None
 
     # -- reading
@@ -274,6 +278,23 @@ class Reader:
                         return
         except OSError as fault:
             self.fault = fault
+
+    def restore(self) -> None:
+        """Make the files anew that say that this is ours and how far it is, if they are gone.
+
+        Raises:
+            OSError: they cannot be made.
+        """
+        if not self._lock.is_ours() or not self._folder.is_at(
+            lock_name(self.series), self._lock.number
+        ):
+            lock = claim(self._folder, self.series)
+            if lock is None:
+                raise BlockingIOError(errno.EAGAIN, "somebody else has taken this series")
+            self._lock.close()
+            self._lock = lock
+        self._ack.close()
+        self._ack.create()
 
     # -- settling
 

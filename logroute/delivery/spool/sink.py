@@ -8,15 +8,16 @@ handler's own sink.
 import time
 from collections.abc import Callable, Sequence
 from logging import LogRecord
-from typing import Any
 
 from logroute.delivery.spool.entry import reason_of
 from logroute.delivery.spool.frames import body_of
 from logroute.delivery.spool.queue import SpoolQueue
 from logroute.delivery.spool.writer import Full
 from logroute.errors import Rejected, Retryable
+from logroute.light import Any
+from logroute.records import pack
 
-__all__ = ["SpoolFull", "SpoolSink", "spooled"]
+__all__ = ["SpoolBroken", "SpoolFull", "SpoolSink", "spooled"]
 
 
 class SpoolFull(Rejected):
@@ -27,6 +28,19 @@ class SpoolFull(Rejected):
     """
 
     reason = "spool_full"
+
+
+class SpoolBroken(Retryable):
+    """The disk does not take a record now.
+
+    Attributes:
+        reason: under which the records are counted that are given up because of it.
+    """
+
+    def __init__(self, text: str, *, delivered: int, reason: str) -> None:
+        """Say how many are on disk, and the reason of losses."""
+        super().__init__(text, delivered=delivered)
+        self.reason = reason
 
 
 class SpoolSink:
@@ -63,9 +77,11 @@ class SpoolSink:
         if fault is None or whole == len(batch):
             return
         if isinstance(fault, Full):
-            raise SpoolFull(f"`{self._queue.folder.path}` is full", delivered=whole) from fault
+            raise SpoolFull(
+                f"the spool `{self._queue.folder.path}` is full", delivered=whole
+            ) from fault
         text = f"cannot spool to `{self._queue.folder.path}`: {fault.strerror or fault}"
-        raise Retryable(f"{text} ({reason_of(fault)})", delivered=whole) from fault
+        raise SpoolBroken(text, delivered=whole, reason=reason_of(fault)) from fault
 
     def flush(self) -> None:
         """Force to the disk what should be there by now."""
@@ -78,21 +94,21 @@ class SpoolSink:
 
 def spooled(
     encode: Callable[[LogRecord], Any],
-    pack: Callable[[LogRecord], bytes] | None = None,
+    keeps_records: Callable[[], bool] = lambda: False,
     clock: Callable[[], float] = time.time,
 ) -> Callable[[LogRecord], bytes]:
     """Return an encoder to bodies of frames, around the handler's own encoder.
 
     Args:
         encode: record -> payload, bytes.
-        pack: record -> packed record, where the fallback or the dead letter file may
-            need it.
+        keeps_records: tells whether the record itself is wanted beside its payload,
+            for the fallback or the dead letter file.
         clock: seconds since 1970.
     """
 
     def body(record: LogRecord) -> bytes:
         levelno: Any = record.levelno
         level = levelno if isinstance(levelno, int) else 0
-        return body_of(encode(record), level, clock(), b"" if pack is None else pack(record))
+        return body_of(encode(record), level, clock(), pack(record) if keeps_records() else b"")
 
     return body

@@ -75,13 +75,15 @@ class Store:
         self.writer = self.reader = None
         self.adoption = Adoption(self.folder, self._clock)
         self.take_over()
-        self._won: dict[str, tuple[Writer, Reader]] = {}
+        #: The series of this process, of all that were begun at a time; None: closed before.
+        self._won: dict[str, tuple[Writer, Reader] | None] = {}
         self._beginning: dict[int, int] = {}
         self._others_bytes = 0
         self._measured_at = self._failed_at = -1e9
-        self._failure = errno.EIO
+        self._failure = (errno.EIO, "the spool cannot be begun")
         self._looked_at = self._clock()
-        self.is_closed = False
+        #: Takes nothing more; and then, that whoever comes next may have what is left.
+        self.is_closed = self.has_let_go = False
         #: What went wrong last, and was not told yet.
         self.fault: OSError | None = None
 
@@ -126,7 +128,7 @@ class Store:
             raise Full
         writer = self.writer or self._begin()
         if not writer.is_sound():  # removed, or closed behind our back
-            self._roll_over()
+            self._roll_over(is_sound=False)
         appended = writer.append(bodies, self.room())
         if appended.fault is not None and self.reader is not None:
             with self.lock:
@@ -141,7 +143,7 @@ class Store:
         if self.is_closed:
             raise Full
         if now - self._failed_at < _PAUSE_S:
-            raise OSError(self._failure, "the spool cannot be begun")
+            raise OSError(*self._failure)
         ident = native.get_ident()
         depth = self._beginning.get(ident, 0)
         if depth >= _DEEPEST:  # signals come faster than a series is begun
@@ -156,27 +158,35 @@ class Store:
                 is_shared=self.is_shared,
             )
         except OSError as fault:
-            self._failed_at, self._failure, self.fault = now, fault.errno or errno.EIO, fault
+            self._failed_at, text = now, fault.strerror or str(fault)
+            self._failure = (fault.errno or errno.EIO, text)
             raise
         finally:
             self._beginning[ident] = depth
         self._measure()
         made[0].room = self.max_bytes - self._others_bytes
         won = self._won.setdefault("", made)
-        if won is made:
-            self.reader = made[1]  # first, since who finds a writer takes a reader for granted
-            self.writer = made[0]
-        else:
+        if won is not made:
             self._discard(*made)
+        if won is None:
+            raise Full
+        self._enter(*won)
         return won[0]
+
+    def _enter(self, writer: Writer, reader: Reader) -> None:
+        self.reader = reader  # first, since who finds a writer takes a reader for granted
+        self.writer = writer
 
     def _discard(self, writer: Writer, reader: Reader) -> None:
         writer.let_go()
         reader.close(remove=(ack_name(reader.series), lock_name(reader.series)))
 
-    def _roll_over(self) -> None:
+    def _roll_over(self, *, is_sound: bool = True) -> None:
         with self.lock:
             assert self.writer is not None and self.reader is not None
+            if not is_sound:  # somebody may have removed the whole folder
+                self.folder.create()
+                self.reader.restore()
             self.reader.numbers.append(self.writer.roll_over())
 
     # -- the bound
@@ -252,10 +262,15 @@ class Store:
         """
         if self.is_closed:
             return 3600.0
-        waits = [self.adoption.wait_s()] if self._adopts else [3600.0]
-        with self.write_lock:
-            if self.writer is not None:
-                waits += self._look_after(self.writer)
+        waits = [3600.0]
+        if self.write_lock.acquire(blocking=False):
+            try:
+                if self.writer is not None:
+                    waits += self._look_after(self.writer)
+            finally:
+                self.write_lock.release()
+        else:  # who writes calls us, too; to wait would keep what is written from its way
+            waits.append(_LOOK_S)
         with self.lock:
             self.look_for_orphans()
             for reader in self.readers():
@@ -263,6 +278,8 @@ class Store:
                 if reader.fault or reader.ack_fault:
                     waits.append(_LOOK_S)
             self.adoption.finish()
+            if self._adopts:
+                waits.append(self.adoption.wait_s())
         return max(0.01, min(waits))
 
     def _look_after(self, writer: Writer) -> list[float]:
@@ -282,8 +299,9 @@ class Store:
         try:
             with self.lock:
                 end = writer.end()
-                if not writer.is_sound() or end.offset >= self.segment_size:
-                    self._roll_over()
+                is_sound = writer.is_sound()
+                if not is_sound or end.offset >= self.segment_size:
+                    self._roll_over(is_sound=is_sound)
             self._measure()
             self.make_room(self.segment_size)
             writer.room = self.room()
@@ -299,24 +317,38 @@ class Store:
 
     # -- the end
 
+    def shut(self) -> None:
+        """Take nothing more; what threads write at this moment is still written."""
+        self.is_closed = True
+        won = self._won.setdefault("", None)  # a series that is being begun comes too late
+        if won is not None:
+            self._enter(*won)
+
     def close(self) -> None:
         """Let go of all; remove what is delivered, leave the rest to whoever comes next."""
-        self.is_closed = True
+        self.shut()
         has_lock = self.write_lock.acquire(timeout=1.0)  # a disk that hangs must not hang us
         try:
-            with self.lock:
-                is_quiet = True
-                if self.writer is not None:
-                    self.writer.sync()
-                    is_quiet = self.writer.close()
-                for reader in self.readers():
-                    if reader is self.reader and not is_quiet:
-                        continue  # ours as long as one of our threads writes to it
-                    names = (ack_name(reader.series), lock_name(reader.series))
-                    reader.close(remove=names if reader.is_delivered() else ())
+            if self.lock.acquire(timeout=1.0):
+                try:
+                    self._close()
+                finally:
+                    self.lock.release()
         finally:
+            self.has_let_go = True
             if has_lock:
                 self.write_lock.release()
+
+    def _close(self) -> None:
+        is_quiet = True
+        if self.writer is not None:
+            self.writer.sync()
+            is_quiet = self.writer.close()
+        for reader in self.readers():
+            if reader is self.reader and not is_quiet:
+                continue  # ours as long as one of our threads writes to it
+            names = (ack_name(reader.series), lock_name(reader.series))
+            reader.close(remove=names if reader.is_delivered() else ())
 
 
 def spool_path(spec: SpoolSpec, name: str) -> str:

@@ -11,22 +11,25 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
 
+from logroute import native
 from logroute.delivery.spool.acks import AckFile, Position, ack_name
 from logroute.delivery.spool.disk import Descriptor
 from logroute.delivery.spool.folder import Folder, segment_name
 from logroute.delivery.spool.frames import HEAD_SIZE, Key, frame_of, key_of
 from logroute.delivery.spool.locks import claim, lock_name, new_series_name
 from logroute.delivery.spool.reader import Reader
+from logroute.light import Literal, NamedTuple
+from logroute.tally import Tally
 
-__all__ = ["SYNC_PERIOD_S", "Appended", "Full", "Tally", "Writer", "begin_series"]
+__all__ = ["SYNC_PERIOD_S", "Appended", "Full", "Writer", "begin_series"]
 
 Sync = Literal["none", "batch", "always"]
 #: With `sync: batch`, how old what is not yet forced to the disk may become.
 SYNC_PERIOD_S = 0.5
-# How long a thread that began a write may need before we stop waiting for it.
-_PATIENCE_S = 5.0
+# How long a write may take before we stop waiting for it: a Ctrl-C may have struck the
+# thread where it could not even say that it has ended.
+_PATIENCE_S = 60.0
 _APPEND = os.O_RDWR | os.O_APPEND
 
 
@@ -47,27 +50,6 @@ class Full(OSError):
     def __init__(self) -> None:
         """Say so."""
         super().__init__(errno.EDQUOT, "the spool is full")
-
-
-class Tally:
-    """Counts without a lock; reading it needs one."""
-
-    __slots__ = ("_count", "_reads")
-
-    def __init__(self) -> None:
-        """Begin at zero."""
-        self._count = itertools.count()
-        self._reads = 0
-
-    def add(self) -> None:
-        """Count one; from any thread or signal handler."""
-        next(self._count)
-
-    def value(self) -> int:
-        """Return how many were counted; one thread at a time."""
-        found = next(self._count) - self._reads  # reading counts too, so it is taken off
-        self._reads += 1
-        return found
 
 
 class Writer:
@@ -106,17 +88,21 @@ class Writer:
         self.room = 0
         self.sync_fault: OSError | None = None
         self._folder = folder
+        self._disk = folder.disk
         self._file = Descriptor(file)
         self._fd = file
         self._key: Key = key_of(series)
         self._segment_size = segment_size
         self._sync = sync
+        self._forces_each = sync == "always"
         self._clock = clock
         self._is_shared = is_shared
         self._seq = itertools.count(1)
         self._next = 1
-        self._begun, self._ended, self._failed = Tally(), Tally(), Tally()
-        self._ending: dict[int, float] = {}  # segments left, which a thread may still write to
+        self._written = Tally()
+        self._amid: set[int] = set()  # the numbers of frames that threads write just now
+        #: Segments that were left amid writes: the frames written then, and since when.
+        self._ending: dict[int, tuple[frozenset[int], float]] = {}
         self._is_dirty = self._is_shut = False
         self._synced_at = clock()
 
@@ -124,31 +110,34 @@ class Writer:
 
     def append_one(self, body: bytes) -> OSError | None:
         """Append one frame by one write, without a lock; return why it is not on disk."""
-        is_whole = False
+        is_whole, seq = False, 0
         try:
-            self._begun.add()
-            frame = frame_of(self._key, next(self._seq), body)
+            seq = next(self._seq)
+            frame = frame_of(self._key, seq, body)
             size = len(frame)
+            self._amid.add(seq)
             if self._is_shut or size > self.room:
                 return Full()
-            written = self._folder.disk.write(self._fd, frame)
+            written = self._disk.write(self._fd, frame)
             is_whole = written == size
             self.room -= written
             self._is_dirty = True
-            if self._sync == "always" and is_whole:
-                self._folder.disk.fdatasync(self._fd)
+            if self._forces_each and is_whole:
+                self._disk.fdatasync(self._fd)
         except OSError as fault:
             if is_whole:
                 self.sync_fault = fault
                 return None
             return fault
         finally:
-            (self._ended if is_whole else self._failed).add()
+            if is_whole:
+                self._written.add()
+            self._amid.discard(seq)
         return None if is_whole else OSError(errno.ENOSPC, "only a part of it could be written")
 
     def count(self) -> int:
         """Return how many frames are whole on disk; needs the queue's lock."""
-        return self.whole + self._ended.value()
+        return self.whole + self._written.value()
 
     # -- many frames, from one thread at a time
 
@@ -190,12 +179,12 @@ class Writer:
         written = 0
         fault: OSError | None = None
         try:
-            written = self._folder.disk.write(self._fd, data)
+            written = self._disk.write(self._fd, data)
             if written == len(data):  # as nearly always
                 self.sizes[self.number] += written
                 return len(frames), None
             while written < len(data):
-                count = self._folder.disk.write(self._fd, memoryview(data)[written:])
+                count = self._disk.write(self._fd, memoryview(data)[written:])
                 if count == 0:
                     raise OSError(errno.EIO, "nothing could be written")
                 written += count
@@ -212,7 +201,7 @@ class Writer:
         if not torn or self._is_shared:  # somebody may have written behind it
             return 0
         try:  # where that fails, a reader finds what is behind it nevertheless
-            self._folder.disk.ftruncate(self._fd, os.fstat(self._fd).st_size - torn)
+            self._disk.ftruncate(self._fd, os.fstat(self._fd).st_size - torn)
         except OSError:
             return 0
         return torn
@@ -223,19 +212,12 @@ class Writer:
         """Return whether a segment may still grow; needs the queue's lock."""
         if number == self.number:
             return True
-        since = self._ending.get(number)
-        if since is None:
+        if number not in self._ending:
             return False
-        if self._is_quiet():
-            self._ending.clear()
-        elif self._clock() - since > _PATIENCE_S:  # whoever is behind has ended in between
+        frames, since = self._ending[number]
+        if frames.isdisjoint(self._amid) or self._clock() - since > _PATIENCE_S:
             del self._ending[number]
         return number in self._ending
-
-    def _is_quiet(self) -> bool:
-        """Return whether no thread is in the midst of a write."""
-        done = self._ended.value() + self._failed.value()
-        return done >= self._begun.value()
 
     def roll_over(self) -> int:
         """Begin the next segment; return its number. Needs the queue's lock.
@@ -252,7 +234,9 @@ class Writer:
             self._folder.sync()
         self._file.exchange(file)
         self._fd = self._file.number
-        self._ending[self.number] = self._clock()
+        # Who begins to write from now on writes to the new file, by the same number.
+        if amid := frozenset(self._amid):
+            self._ending[self.number] = (amid, self._clock())
         self.number = number
         self.sizes[number] = 0
         return number
@@ -292,7 +276,7 @@ class Writer:
         self._is_dirty = False
         self._synced_at = now
         try:
-            self._folder.disk.fdatasync(self._fd)
+            self._disk.fdatasync(self._fd)
         except OSError as fault:
             return fault
         return None
@@ -304,10 +288,10 @@ class Writer:
         """
         self._is_shut = True
         give_up_at = time.monotonic() + 1.0
-        while not self._is_quiet():
+        while self._amid:
             if time.monotonic() > give_up_at:
                 return False
-            time.sleep(0.001)  # a write to the page cache: nothing tells of its end
+            native.sleep(0.001)  # a write to the page cache: nothing tells of its end
         self._file.close()
         return True
 

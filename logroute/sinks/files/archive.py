@@ -13,8 +13,8 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from typing import Any
 
+from logroute.light import Any
 from logroute.sinks.descriptor import identity_of
 from logroute.sinks.files.names import PART, SUFFIXES
 

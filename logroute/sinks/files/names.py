@@ -9,7 +9,8 @@ order is the order of their lines. Nothing else in the folder is ever touched.
 import os
 import re
 import stat
-from typing import NamedTuple
+
+from logroute.light import NamedTuple
 
 __all__ = ["PART", "SUFFIXES", "Family", "Rotated"]
 

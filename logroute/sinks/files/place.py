@@ -8,9 +8,9 @@ import contextlib
 import errno
 import os
 import stat
-from typing import Any
 
 from logroute.errors import Rejected, Retryable
+from logroute.light import Any
 from logroute.sinks.descriptor import Identity, identity_of
 
 __all__ = ["Place"]

@@ -9,7 +9,8 @@ import errno
 import fcntl
 import time
 from collections.abc import Callable
-from typing import Literal
+
+from logroute.light import Literal
 
 __all__ = ["Hold", "Turn"]
 

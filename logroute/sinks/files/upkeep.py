@@ -8,8 +8,8 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
+from logroute.light import NamedTuple
 from logroute.sinks.files.names import Family, Rotated
 
 __all__ = ["Limits", "Upkeep"]

@@ -88,7 +88,7 @@ async def task(name):
         await asyncio.sleep(0)
 asyncio.run(main())
 say(lag[0])
-logroute.flush(1)
+wait_for(lambda: not logroute.stats()["intake"], 30)
 """,
             quiet=False,
         )

@@ -1,5 +1,6 @@
 """The end of a process: faults 3 to 13 of the catalogue, each in a process of its own."""
 
+import json
 import os
 import signal
 import time
@@ -204,7 +205,7 @@ def test_hung_sink_costs_the_timeout_only(tmp_path, kind):
             sys.exit(3)
             """
         took = [_seconds_to_end(tmp_path, script)]
-        if took[0] > 1.2:  # a busy machine may take its time once
+        while min(took) > 1.2 and len(took) < 4:  # a busy machine may take its time
             took.append(_seconds_to_end(tmp_path, script))
     assert min(took) <= 1.2, took
 
@@ -332,6 +333,35 @@ def test_daemon_threads_cannot_prolong_the_drain(tmp_path):
         own = [int(line.split()[1]) for line in lines if line.startswith(f"{name} ")]
         assert own == sorted(set(own))
     assert scenario.ended_at - float((tmp_path / "end").read_text()) < 5
+
+
+def test_drain_ends_with_what_was_logged_before(tmp_path):
+    """Fault 10: the drain wants the records of before the end, not those that go on coming."""
+    script = """
+        configure({"out": slow(pause_s=0.003)}, shutdown_timeout=300)
+        logged = [0] * 4
+        begun = threading.Barrier(5)
+        def produce(name):
+            begun.wait()
+            while True:
+                log.info("%d %d", name, logged[name])
+                logged[name] += 1
+                time.sleep(0.005)  # four of these are faster than the handler
+        for name in range(4):
+            threading.Thread(target=produce, args=(name,), daemon=True).start()
+        begun.wait()
+        wait_for(lambda: min(logged) > 20)
+        say(json.dumps(logged))  # the drain begins behind this line
+        """
+    with start(tmp_path, script, timeout_s=60) as scenario:  # a fifth of the drain's patience
+        assert scenario.wait() == 0
+        assert "Traceback" not in scenario.err
+    lines = scenario.lines()
+    for name, count in enumerate(json.loads(scenario.out)):
+        own = [int(line.split()[1]) for line in lines if line.startswith(f"{name} ")]
+        assert own == list(range(len(own)))
+        assert len(own) >= count
+    assert scenario.ledger("out")["dropped"] == {}
 
 
 @pytest.mark.parametrize("no_threads", [False, True])

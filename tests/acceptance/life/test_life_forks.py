@@ -1,6 +1,7 @@
 """Forked processes: faults 16 to 20 of the catalogue, each in processes of its own."""
 
 import json
+from pathlib import Path
 
 import pytest
 from life_kit import doubles, messages, run
@@ -75,6 +76,39 @@ Gated.gate.set()
     assert [counts["delivered"] for counts in done.ledgers()["gated"]] == [1, 1]
 
 
+def test_child_flushes_though_a_flush_was_under_way(tmp_path):
+    """Fault 16: a fork while a foreign handler's stream is flushed, which locks that stream."""
+    done = run(
+        tmp_path,
+        FORKS
+        + """
+class Stream:
+    lock, inside = threading.Lock(), threading.Event()
+    def write(self, text):
+        with self.lock:
+            os.write(OUT, text.encode())
+    def flush(self):
+        with self.lock:
+            self.inside.set()
+            time.sleep(0.02)
+
+OUT = os.open(os.path.join(FOLDER, "out.log"), os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+runtime = configure({"own": {"()": "logging.StreamHandler", "stream": "ext://__main__.Stream"}})
+runtime.workers["own"]._sink._handler.stream = Stream()
+log.info("parent 0")
+assert logroute.flush(5)
+threading.Thread(target=runtime.workers["own"]._sink.flush).start()
+Stream.inside.wait()
+def child():
+    log.info("child 1")
+    assert logroute.flush(5)
+    runtime.shutdown(5)
+reap([fork(child)])
+""",
+    )
+    assert sorted(line.rpartition(": ")[2] for line in done.lines()) == ["child 1", "parent 0"]
+
+
 def test_child_may_import_what_was_being_imported(tmp_path):
     """Fault 16: a fork while a worker imports; the child would wait for that import for ever."""
     (tmp_path / "heavy.py").write_text(
@@ -103,6 +137,101 @@ reap([fork(child)])
     assert sorted(done.lines()) == ["child 1", "parent 0"]
 
 
+@pytest.mark.parametrize("stage", ["looked for", "executed"])
+@pytest.mark.parametrize("what", ["heavy", "logroute.engine.lanecode"])
+def test_child_begins_an_import_anew(tmp_path, what, stage):
+    """Fault 16: an import that a thread of ours begins when the fork is past its question.
+
+    Between our hook and the fork other hooks run, and Python waits for a lock of its own.
+    """
+    (tmp_path / "heavy.py").write_text("")
+    done = run(
+        tmp_path,
+        FORKS
+        + f"""
+import importlib.abc, importlib.machinery
+WHAT, STAGE = {what!r}, {stage!r}
+begun, parent = threading.Event(), os.getpid()
+"""
+        + """
+def stall():
+    if os.getpid() == parent:
+        begun.set()
+        time.sleep(1)
+
+class Stalled(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    def find_spec(self, name, path, target=None):
+        if name != WHAT:
+            return None
+        if STAGE == "looked for":
+            stall()
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        spec.loader, self.plain = self, spec.loader
+        return spec
+    def exec_module(self, module):
+        if STAGE == "executed":
+            stall()
+        self.plain.exec_module(module)
+
+def late():  # hooks before a fork are called last added first
+    log.info("parent 0")
+    assert begun.wait(5)
+
+os.register_at_fork(before=late)
+sys.meta_path.insert(0, Stalled())
+
+class Importing(logging.Formatter):
+    def format(self, record):
+        import heavy
+        return super().format(record)
+
+own = {"own": {"()": "__main__.Importing"}}
+configure({"out": file(formatter="own")}, formatters=own)
+def child():
+    for _ in range(4):  # so that no thread of ours gets the ident of a dead one
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    for number in range(60):
+        log.info("child %d", number)
+    assert logroute.flush(5)
+    while not hasattr(log.info, "lane_of"):
+        log.info("asked again")
+        time.sleep(0.01)
+    log.info("child 60")
+    assert logroute.flush(5)
+reap([fork(child)])
+""",
+    )
+    lines = [line for line in done.lines() if line != "asked again"]
+    assert sorted(lines) == sorted(["parent 0", *(f"child {n}" for n in range(61))])
+    assert "lanecode" not in done.err
+
+
+def test_child_may_import_what_a_logging_thread_imported(tmp_path):
+    """Fault 16: the same where a thread of the application imports, as a first record may."""
+    (tmp_path / "heavy.py").write_text(
+        "import time, scenario_state\nscenario_state.begun.set()\ntime.sleep(0.05)\n"
+    )
+    (tmp_path / "scenario_state.py").write_text("import threading\nbegun = threading.Event()\n")
+    done = run(
+        tmp_path,
+        FORKS
+        + """
+import scenario_state
+configure({"out": file()})
+log.info("parent 0")
+assert logroute.flush(5)
+threading.Thread(target=lambda: __import__("heavy")).start()
+scenario_state.begun.wait()
+def child():
+    import heavy
+    log.info("child 1")
+    assert logroute.flush(5)
+reap([fork(child)])
+""",
+    )
+    assert sorted(done.lines()) == ["child 1", "parent 0"]
+
+
 @pytest.mark.parametrize("kind", ["file", "foreign"])
 def test_forks_beside_logging_threads_never_stick(tmp_path, kind):
     """Fault 17: a hundred forks while two threads log; no child is stuck, nothing is lost."""
@@ -112,15 +241,7 @@ def test_forks_beside_logging_threads_never_stick(tmp_path, kind):
         FORKS
         + f"""
 configure({{"out": {"file()" if kind == "file" else foreign}}})
-stop, logged = threading.Event(), [0, 0]
-def produce(name):
-    while not stop.is_set():
-        log.info("thread%d %d", name, logged[name])
-        logged[name] += 1
-        time.sleep(0.0005)
-threads = [threading.Thread(target=produce, args=(name,)) for name in (0, 1)]
-for thread in threads:
-    thread.start()
+stop_logging = keep_logging()
 def child():
     log.info("child %d", os.getpid())
     assert logroute.flush(10)
@@ -129,9 +250,7 @@ for n in range(100):
     pids.append(fork(child))
     if n % 4 == 3:
         reap(pids[-4:])
-stop.set()
-for thread in threads:
-    thread.join()
+logged = stop_logging()
 say(json.dumps([pids, logged]))
 """,
         timeout_s=60,
@@ -142,6 +261,33 @@ say(json.dumps([pids, logged]))
     expected += [f"thread{name} {n}" for name in (0, 1) for n in range(logged[name])]
     assert sorted(line.rpartition(": ")[2] for line in done.lines()) == sorted(expected)
     assert done.ledger("out")["delivered"] == sum(logged)
+
+
+def test_documented_filter_silences_the_warning(tmp_path):
+    """Python 3.12 warns of a fork beside threads; the line of the docs silences just that."""
+    docs = (Path(__file__).parents[3] / "docs/frameworks.md").read_text()
+    (line,) = [line.strip() for line in docs.splitlines() if "warnings.filterwarnings(" in line]
+    done = run(
+        tmp_path,
+        FORKS
+        + f"""
+import warnings
+configure({{"out": file()}})
+log.info("parent 0")
+assert logroute.flush(5)
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    reap([fork(lambda: None)])
+    says = [item.category for item in told]
+    assert says == [DeprecationWarning] * (sys.version_info >= (3, 12)), told
+    {line}
+    reap([fork(lambda: None)])
+    assert len(told) == len(says)
+    warnings.warn("another", DeprecationWarning)
+    assert len(told) == len(says) + 1
+""",
+    )
+    assert done.lines() == ["parent 0"]
 
 
 @pytest.mark.parametrize("how", ["sys.exit", "os._exit"])
@@ -255,3 +401,58 @@ reap(pids, 20)
         name, n, text = frame.split(b" ")
         assert text == name * 200_000
     assert sum(counts["delivered"] for counts in done.ledgers()["tcp"]) == 121
+
+
+def test_child_ends_though_a_pool_was_held(tmp_path):
+    """Fault 16: urllib3 empties its pools as a process ends; one of them was locked at the fork."""
+    with HttpReceiver() as server:
+        run(
+            tmp_path,
+            FORKS
+            + f"""
+import queue
+filling, put = threading.Event(), queue.LifoQueue._put
+def put_slowly(self, item):  # its lock is held by the worker now
+    put(self, item)
+    if item is not None:
+        filling.set()
+        time.sleep(1)
+queue.LifoQueue._put = put_slowly
+configure({{"web": {{"type": "http", "url": {server.url!r}}}}}, shutdown_timeout=20)
+log.info("parent")
+filling.wait(2)
+reap([fork(lambda: None, "sys.exit")])
+""",
+        )
+
+
+def test_child_keeps_no_connection_that_is_in_use(tmp_path):
+    """A request of the parent's that waits for its answer: the child holds its own alone."""
+    with HttpReceiver() as server:
+        server.answer(200, delay_s=2)
+        done = run(
+            tmp_path,
+            FORKS
+            + f"""
+import contextlib
+def sockets():
+    count = 0
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # of the listing itself
+            count += os.readlink("/proc/self/fd/" + name).startswith("socket:")
+    return count
+
+configure({{"web": {{"type": "http", "url": {server.url!r}}}}}, shutdown_timeout=20)
+before = sockets()
+log.info("parent")
+while sockets() == before:
+    time.sleep(0.01)
+time.sleep(0.2)
+def child():
+    log.info("child")
+    assert logroute.flush(15)
+    os.write(1, str(sockets() - before).encode())
+reap([fork(child)], 20)
+""",
+        )
+    assert done.out == "1"

@@ -57,14 +57,17 @@ def test_garbage_that_logs_is_harmless(tmp_path):
                 log.info("trash %d", self.number)
 
         def collect(record):
-            if record.msg.startswith("main") and record.args[0] < 50:
+            collect_for(record.msg, record.args)
+
+        def collect_for(msg, args):
+            if msg.startswith("main") and args[0] < 50:
                 Trash()
                 gc.collect()
 
         class Intake(collections.deque):
             def append(self, entry):
                 if isinstance(entry, tuple):
-                    collect(entry[0])
+                    collect_for(*entry[4:6]) if entry[0] is None else collect(entry[0])
                 super().append(entry)
 
         class Collecting(logging.Formatter):

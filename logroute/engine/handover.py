@@ -6,19 +6,21 @@ none of them can cause another one for ever.
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from logroute.engine.dealing import Hand
+from logroute.engine.intake import Decision
 from logroute.engine.losses import LOGGER, Loss, LossTeller
 from logroute.engine.worker import Worker
+from logroute.light import TYPE_CHECKING
 from logroute.records import level_of
 
 if TYPE_CHECKING:
     from logroute.engine.dispatch import Dispatcher
 
-__all__ = ["Within"]
+__all__ = ["Handover"]
 
 
-class Within:
+class Handover:
     """Hands records of our own making, or coming back to us, to the handlers."""
 
     def __init__(self, dispatcher: "Dispatcher") -> None:
@@ -47,9 +49,10 @@ class Within:
             self._dispatcher.intake.bell.ring()
 
     def pass_on(self, records: Sequence[logging.LogRecord], fallback: Worker) -> None:
-        """Give `records`, which another handler gave up, to `fallback`.
+        """Give `records`, which another handler gave up, to `fallback`; `bring` is next.
 
-        After a reload that is the handler which has its name now.
+        After a reload that is the handler which has its name now. This takes no lock,
+        so it may be called under that of a queue.
         """
         dispatcher = self._dispatcher
 
@@ -62,15 +65,18 @@ class Within:
 
         dispatcher.intake.put_barrier(give)
         self.passed_on += 1
-        if not dispatcher.is_running:
-            dispatcher.drain_soon()
+
+    def bring(self) -> None:
+        """See to it that what was passed on reaches the fallback."""
+        if not self._dispatcher.is_running:
+            self._dispatcher.drain_soon()
 
     # -- in the dispatcher
 
     def report_refused(self) -> None:
         """Have it told that records could not even enter the intake."""
         for worker in self._dispatcher.routing.workers.values():
-            if worker.queue.has_refused:
+            if any(part.queue.has_refused for part in worker.chain):
                 self.report(worker)
 
     def wait_s(self) -> float | None:
@@ -84,27 +90,35 @@ class Within:
                 self._tell(loss)
 
     def _tell(self, loss: Loss) -> None:
-        record = loss.record()
-        takers = [worker for worker in self._targets(record) if _may_take(worker, loss)]
-        for worker in takers:
-            self._dispatcher.give([record], worker)
+        hands = self._hands(loss.record())
+        takers = [hand for hand in hands if _may_take(hand.worker, loss)]
+        for worker, (record, _, refused_by), _, _ in takers:
+            dropped_by = (refused_by or {}).get(worker)
+            if dropped_by is None:
+                self._dispatcher.give([record], worker)
+            else:
+                self._dispatcher.give([], worker, [dropped_by])
         if not takers:
             self._dispatcher.notices.say(f"{loss.worker.name}:drops", loss.text)
 
-    def _targets(self, record: logging.LogRecord) -> Sequence[Worker]:
+    def _hands(self, record: logging.LogRecord) -> list[Hand]:
         routing = self._dispatcher.routing
-        for name, value in routing.context.items():
-            record.__dict__.setdefault(name, value)
+        routing.add_context(record)
         plan = routing.table.plan(LOGGER, record.levelno)
         names = plan.pick(record)
-        return routing.named(plan.leftover if names is None else names)
+        if names is not None and plan.has_filters:
+            hands = self._dispatcher.dealer.deal_own(record, plan)
+            return [hand for hand in hands if hand.fault is None]
+        workers = routing.named(plan.leftover if names is None else names)
+        return [Hand(worker, (record, Decision((), ()), None)) for worker in workers]
 
 
 def _may_take(worker: Worker, loss: Loss) -> bool:
     """Return whether telling `worker` of `loss` cannot feed the loss."""
     if worker.is_sync or worker.queue.is_full(0):
         return False
-    return worker is not loss.worker or (loss.is_last and worker.last_error is None)
+    is_well = all(part.last_error is None for part in worker.chain)
+    return worker is not loss.worker or (loss.is_last and is_well)
 
 
 def _is_silenced() -> bool:
