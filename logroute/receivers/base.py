@@ -9,10 +9,8 @@ from collections.abc import Callable, Iterator
 
 from logroute.light import Any, Self
 
-__all__ = ["HOST", "Receiver", "ServerReceiver", "encrypted"]
+__all__ = ["Receiver", "ServerReceiver", "encrypted"]
 
-#: Receivers listen nowhere else.
-HOST = "127.0.0.1"
 _POLL_S = 0.02
 
 
@@ -23,7 +21,10 @@ class Receiver:
         received: what came, oldest first; only ever appended to.
         faults: what went wrong with a connection, such as a failed handshake.
         connections: how many were accepted.
+        host: the address of the loopback interface to listen on.
     """
+
+    host = "127.0.0.1"
 
     def __init__(self) -> None:
         """Have received nothing."""

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 
 from logroute.light import Any, NamedTuple
-from logroute.receivers.base import HOST, Receiver
+from logroute.receivers.base import Receiver
 
 __all__ = ["Mail", "SmtpReceiver"]
 
@@ -143,7 +143,9 @@ class SmtpReceiver(Receiver):
         level = quiet.level
         quiet.setLevel(logging.CRITICAL + 1)
         try:
-            server = await self._loop.create_server(make, HOST, self._wanted_port, ssl=self._tls)
+            server = await self._loop.create_server(
+                make, self.host, self._wanted_port, ssl=self._tls
+            )
             host, port = server.sockets[0].getsockname()[:2]
             self._address = f"{host}:{port}"
             ready.set()

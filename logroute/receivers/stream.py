@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 
 from logroute.light import BinaryIO
-from logroute.receivers.base import HOST, ServerReceiver, encrypted
+from logroute.receivers.base import ServerReceiver, encrypted
 
 __all__ = ["TcpReceiver", "UdpReceiver"]
 
@@ -55,7 +55,7 @@ class TcpReceiver(ServerReceiver):
         handler = _make_handler(self._handle)
         if self._path is not None:
             return _UnixStreamServer(self._path, handler)
-        server = socketserver.ThreadingTCPServer((HOST, self._wanted_port), handler, False)
+        server = socketserver.ThreadingTCPServer((self.host, self._wanted_port), handler, False)
         server.allow_reuse_address = True
         try:
             server.server_bind()
@@ -153,7 +153,7 @@ class UdpReceiver(ServerReceiver):
 
         if self._path is not None:
             return _UnixDatagramServer(self._path, Handler)
-        server = _UdpServer((HOST, self._wanted_port), Handler)
+        server = _UdpServer((self.host, self._wanted_port), Handler)
         # A burst must fit: what the kernel drops nobody counts.
         server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         return server

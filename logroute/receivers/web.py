@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Mapping
 
 from logroute.light import Any, NamedTuple
-from logroute.receivers.base import HOST, ServerReceiver, encrypted
+from logroute.receivers.base import ServerReceiver, encrypted
 
 __all__ = ["HttpReceiver", "HttpRequest"]
 
@@ -95,7 +95,7 @@ class HttpReceiver(ServerReceiver):
             def server_bind(self) -> None:  # without asking the DNS for our name
                 socketserver.TCPServer.server_bind(self)
 
-        return Server((HOST, self._wanted_port), http.server.BaseHTTPRequestHandler)
+        return Server((self.host, self._wanted_port), http.server.BaseHTTPRequestHandler)
 
     def _take(self, request: HttpRequest) -> _Reply:
         self._keep(request)

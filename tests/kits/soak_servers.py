@@ -4,9 +4,12 @@ Each has `got`, the marks that it has taken, and `do`, which changes its ways.
 """
 
 import contextlib
+import ipaddress
+import os
 import re
 import select
 import socket
+import sys
 import threading
 import time
 
@@ -16,7 +19,12 @@ from logroute.receivers import HttpReceiver, SmtpReceiver, UdpReceiver
 
 #: The number of a record, as it stands in every message.
 MARK = re.compile(rb"#(\w+\.\d+\.\d+)#")
-HOST = "127.0.0.1"
+#: Of this process alone: a port that is free while a server is down goes to nobody else.
+HOST = (
+    str(ipaddress.ip_address("127.64.0.0") + os.getpid())
+    if sys.platform == "linux"
+    else "127.0.0.1"
+)
 
 
 class Peer(threading.Thread):
@@ -136,6 +144,7 @@ def _octets(data):
 class Web(HttpReceiver):
     """Answers as it is told; `got` has the records of requests that it answered with 200."""
 
+    host = HOST
     WAYS = ("503", "400", "429", "413", "stall", "down")
     HEADERS = {"503": {"Retry-After": "0"}, "429": {"Retry-After": "1"}}
 
@@ -167,6 +176,7 @@ class Store(Web):
 class Mails(SmtpReceiver):
     """Takes mails, or refuses them."""
 
+    host = HOST
     WAYS = ("451", "550", "stall", "down", "hang up")
 
     def __init__(self, got, port=0):
@@ -189,6 +199,7 @@ class Mails(SmtpReceiver):
 class Datagrams(UdpReceiver):
     """Takes datagrams."""
 
+    host = HOST
     WAYS = ("down",)
 
     def __init__(self, got, port=0):
