@@ -320,6 +320,9 @@ def _none_of(view: View, path: Path, fault: Any) -> Iterator[Diagnostic]:
         yield _value_fault(view, path, "LR103", fault.schema["x-expects"])
         return
     slip = next((key for name in ("type", "class") if (key := slip_for(view, path, name))), None)
+    if slip is None:  # no option of any handler is that near
+        keys = islice(fault.instance, _MOST_UNKNOWN)
+        slip = next((key for key in keys if nearest(key, ("type", "class"))), None)
     if slip is not None:
         yield unknown_key(view, (*path, slip), ("type", "class"))
         return
