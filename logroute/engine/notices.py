@@ -57,22 +57,22 @@ class Notices:
     def reset(self) -> None:
         """Forget what was said, as a forked child must."""
         self._said: dict[str, tuple[float, int]] = {}
-        #: How many notices there were, shown or not.
+        #: How many notices there were, shown or not; one that is shown counts from then on.
         self.count = 0
 
     def say(self, subject: str, text: str) -> None:
-        """Show `text`, unless something on `subject` was shown a moment ago."""
-        self.count += 1
+        """Show `text`, unless something on `subject` was shown a moment ago; count it then."""
         now = self._clock()
         last, hidden = self._said.get(subject, (-PERIOD_S, 0))
         if now - last < PERIOD_S:
             self._said[subject] = (last, hidden + 1)
-            return
-        if len(self._said) > 1000:
-            self._said.clear()
-        self._said[subject] = (now, 0)
-        more = f" (and {hidden} more like it)" if hidden else ""
-        write_stderr(f"logroute: {text[:MOST_CHARACTERS]}{more}\n")
+        else:
+            if len(self._said) > 1000:
+                self._said.clear()
+            self._said[subject] = (now, 0)
+            more = f" (and {hidden} more like it)" if hidden else ""
+            write_stderr(f"logroute: {text[:MOST_CHARACTERS]}{more}\n")
+        self.count += 1
 
     def last_resort(self, message: str) -> None:
         """Show a record that no route wants, as stdlib's last resort does: its message."""

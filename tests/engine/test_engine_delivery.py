@@ -147,6 +147,7 @@ def test_stuck_block_queue_waits_once():
         for n in range(500):
             kit.logger.info("%d", n)
         assert not kit.runtime.flush(0.1)
+        assert wait_until(lambda: kit.counts("a")["enqueued"] == 500)
         counts = kit.counts("a")
         assert adds_up(counts)
         assert counts["dropped"]["queue_full"] > 400

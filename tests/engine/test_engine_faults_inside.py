@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import os
+import sys
 import threading
+import types
 from collections import deque
 
 import pytest
@@ -12,6 +14,7 @@ from engine_kit import ONE_BY_ONE, Kit, adds_up, wait_until
 from logroute.delivery.specs import BatchSpec
 from logroute.engine import handler as handler_module
 from logroute.engine import intake as intake_module
+from logroute.engine.notices import Notices
 from logroute.engine.parcels import Parcel
 from logroute.records import stamp
 
@@ -135,8 +138,19 @@ def test_hung_handler_losses_are_told(capfd):
         for n in range(10):
             kit.logger.info("%d", n)
         assert wait_until(lambda: kit.counts("a")["dropped"])
-        assert wait_until(lambda: kit.runtime.stats()["notices"])
+        assert wait_until(lambda: kit.pass_time(2) or kit.runtime.stats()["notices"])
         assert "handler `a` dropped " in capfd.readouterr().err
+
+
+def test_notice_counts_once_it_is_shown(monkeypatch):
+    """Who sees the count of a notice finds its line on stderr."""
+    notices, counts = Notices(), []
+    shown = types.SimpleNamespace(write=lambda _: counts.append(notices.count))
+    monkeypatch.setattr(sys, "stderr", shown)
+    notices.say("disk", "full")
+    notices.say("disk", "full yet")
+    notices.say("net", "down")
+    assert (counts, notices.count) == ([0, 2], 3)
 
 
 def test_interrupt_in_sync_sink_reaches_the_caller():

@@ -235,7 +235,7 @@ def test_primary_that_fails_late_sends_nothing_again():
     sink.gate.clear()
     sink.faults = [Retryable("timed out at last"), Retryable("again")]
     kit.logger.error("x")
-    assert wait_until(lambda: kit.counts("a")["in_flight"] == 1)
+    assert wait_until(lambda: sink.calls)
     worker = kit.runtime.workers["a"]
     worker.abandon()
     sink.gate.set()

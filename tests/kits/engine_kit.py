@@ -9,6 +9,7 @@ from typing import Any, Self
 from logroute.delivery.queue import Queue
 from logroute.delivery.specs import BatchSpec, QueueSpec, RetrySpec
 from logroute.engine.handler import HandlerFace, RouteHandler
+from logroute.engine.losses import LossTeller
 from logroute.engine.notices import Notices
 from logroute.engine.runtime import Runtime
 from logroute.engine.worker import Worker
@@ -25,6 +26,7 @@ class Collector:
         self.batches: list[int] = []
         self.gate = threading.Event()
         self.gate.set()
+        self.calls = 0
         self.faults: list[BaseException] = []
         self.closed = 0
 
@@ -38,6 +40,7 @@ class Collector:
 
     def send(self, batch: Sequence[Any]) -> None:
         """Keep the batch, once the gate is open and no fault is left."""
+        self.calls += 1
         self.gate.wait(30)
         if self.faults:
             fault = self.faults.pop(0)
@@ -75,7 +78,10 @@ class Clock:
 
 
 class Kit:
-    """A runtime on a logger of its own, with named collectors."""
+    """A runtime on a logger of its own, with named collectors.
+
+    Losses are told by `clock`, which stands still unless a test has time pass.
+    """
 
     def __init__(self, *names: str, routes: Sequence[tuple[Any, ...]] = (), **queue: Any) -> None:
         """Have these handlers; a route is a match, names, and perhaps more of `Route`."""
@@ -97,6 +103,8 @@ class Kit:
         ]
         table = RouteTable(compiled, {"root": Attachment()}, dict.fromkeys(names, 0))
         self.runtime = Runtime(table, {}, notices=self.notices, own_threads=own_threads)
+        self.clock = Clock()
+        self.runtime.dispatcher.handover.teller = LossTeller(self.clock)
         for name in names:
             worker = Worker(
                 name,
@@ -124,6 +132,14 @@ class Kit:
 
     def counts(self, name: str) -> dict[str, Any]:
         return self.runtime.stats()["handlers"][name]
+
+    def pass_time(self, seconds: float) -> None:
+        """Have `seconds` pass for who tells of losses, and let it look."""
+        self.clock.now += seconds
+        done: list[bool] = []
+        self.runtime.intake.bell.ring()
+        self.runtime.intake.put_barrier(lambda: done.append(True))
+        wait_until(lambda: done)
 
     def __enter__(self) -> Self:
         return self
