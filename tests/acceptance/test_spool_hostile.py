@@ -63,6 +63,7 @@ def test_signal_amid_an_append_loses_nothing(programs):
             log.info("record %d", n)
         signal.setitimer(signal.ITIMER_REAL, 0)
         runtime.flush(0.5)
+        settle()
         print(json.dumps([hits, counts(), runtime.stats()["internal"]]))
         """
     )
@@ -83,6 +84,7 @@ def test_formatter_that_logs_ends(programs):
         for n in range(10):
             log.info("record %d", n)
         runtime.flush(0.5)
+        settle()
         print(json.dumps(counts()["spooled"]))
         """
     )
@@ -158,6 +160,7 @@ def test_removed_folder_costs_a_moment(programs):
             runtime = configure(spool={{"write": "{write}"}})
             log.info("lost")
             runtime.flush(0.2)
+            settle()
             shutil.rmtree({programs.spool!r})
             while not list(Path({programs.spool!r}).glob("*/*.seg")):
                 time.sleep(0.05)
@@ -165,6 +168,7 @@ def test_removed_folder_costs_a_moment(programs):
             for n in range(50):
                 log.info("record %d", n)
             runtime.flush(0.3)
+            settle()
             print(json.dumps(runtime.stats()["handlers"]["out"]))
             """
         )
@@ -183,6 +187,8 @@ def test_unsafe_folder_is_told_with_its_cure(programs, tmp_path, write):
         runtime = configure(spool={{"write": "{write}"}})
         {indented(LOG.format(count=10))}
         runtime.flush(0.2)
+        while not counts()["last_error"]:
+            time.sleep(0.01)
         first = counts()
         runtime.shutdown()
         print(json.dumps([first, counts()["dropped"]]))
@@ -299,10 +305,12 @@ def test_closed_descriptors_cost_nothing(programs):
         runtime = configure(spool={"write": "caller"})
         log.info("record 0")
         runtime.flush(0.2)
+        settle()
         os.closerange(3, 200)
         for n in range(1, 30):
             log.info("record %d", n)
         runtime.flush(0.3)
+        settle()
         assert counts()["dropped"] == {} and counts()["spooled"] == 30
         """
     )

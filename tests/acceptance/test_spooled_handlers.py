@@ -24,6 +24,9 @@ def test_records_wait_on_disk_for_a_dead_server(programs):
         for n in range(2000):
             log.info("record %d", n)
         assert not runtime.flush(0.3)
+        settle()
+        while not counts()["last_error"]:
+            time.sleep(0.01)
         print(json.dumps(counts()), flush=True)
         assert runtime.flush(20)
         print(json.dumps(counts()), flush=True)
@@ -160,6 +163,7 @@ def test_full_spool_counts_what_it_refuses(programs):
         for n in range(1000):
             log.info("record %d", n)
         runtime.flush(0.5)
+        settle()
         print(json.dumps(counts()))
         """
     )
@@ -179,6 +183,7 @@ def test_oldest_go_where_that_is_wanted(programs):
             if n % 100 == 0:
                 time.sleep(0.02)
         runtime.flush(0.5)
+        settle()
         print(json.dumps(counts()))
         """
     )
@@ -247,6 +252,7 @@ def test_changed_handler_takes_over_the_spool(programs, tmp_path):
         for n in range(200):
             log.info("record %d", n)
         assert not runtime.flush(0.2)
+        settle()
         write({programs.port})
         assert runtime.reload().outcome.value == "swapped"
         for n in range(200, 400):

@@ -32,6 +32,12 @@ def configure(**options):
 
 def counts():
     return runtime.stats()["handlers"]["out"]
+
+def settle():
+    "Wait until all that was logged is on disk, or counted as lost."
+    runtime.dispatcher.drain()
+    while runtime.workers["out"].queue.unsettled:
+        time.sleep(0.01)
 """
 
 

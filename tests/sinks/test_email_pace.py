@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from engine_kit import wait_until
 
 import logroute
 from logroute.receivers import SmtpReceiver
@@ -39,6 +40,7 @@ def test_more_than_the_hours_mails_wait_and_are_merged(mail):
     for number in range(40):
         log.error("number %d", number)
     assert not logroute.flush(0.3)  # who asks for it does not get round the limit
+    assert wait_until(lambda: runtime.stats()["handlers"]["mail"]["enqueued"] == 41)
     counts = runtime.stats()["handlers"]["mail"]
     assert (len(mail.received), counts["delivered"], counts["queued"]) == (1, 1, 40)
     logroute.shutdown(10)
