@@ -11,29 +11,59 @@ import os
 import sys
 from collections.abc import Callable
 
-from logroute.light import Any, Protocol
+from logroute.light import TYPE_CHECKING, Any, Protocol
 
 
-def original(module: str, name: str) -> Any:
-    """Return what `module.name` was before gevent or eventlet came, if they did."""
+def original(module: str, name: str, *default: Any) -> Any:
+    """Return what `module.name` was before gevent or eventlet came, if they did.
+
+    `default` is for what not every system has.
+    """
     gevent = sys.modules.get("gevent.monkey")
     if gevent is not None:
         return gevent.get_original(module, name)
     eventlet = sys.modules.get("eventlet.patcher")
     if eventlet is not None:
-        return getattr(eventlet.original(module), name)
-    return getattr(importlib.import_module(module), name)
+        return getattr(eventlet.original(module), name, *default)
+    return getattr(importlib.import_module(module), name, *default)
 
 
 #: Of Linux since 4.14; Python has no name for it.
 _MADV_WIPEONFORK = 18
 
 allocate_lock: Callable[[], _thread.LockType] = original("_thread", "allocate_lock")
-RLock: type[_thread.RLock] = original("_thread", "RLock")
+_RLock: type[_thread.RLock] = original("_thread", "RLock")
 get_ident: Callable[[], int] = original("_thread", "get_ident")
 sleep: Callable[[float], None] = original("time", "sleep")
+#: Makes what waits for descriptors; eventlet takes it out of `select`.
+poll: Callable[[], Any] = original("select", "poll", None)
 _start_new_thread: Callable[..., int] = original("_thread", "start_new_thread")
 _get_native_id: Callable[[], int] = original("_thread", "get_native_id")
+
+
+class RLock:
+    """A reentrant lock that stays one for threads.
+
+    eventlet, when it patches, looks through the attributes of all objects for those of
+    Python and replaces them; ours would then keep a thread waiting for ever. It does not
+    look into slots, and from these `with` takes the lock's own methods.
+    """
+
+    __slots__ = ("__enter__", "__exit__", "_is_owned", "acquire", "release")
+
+    if TYPE_CHECKING:  # what the slots hold
+
+        def __enter__(self) -> bool: ...
+        def __exit__(self, *_: object) -> None: ...
+        def _is_owned(self) -> bool: ...
+        def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...  # noqa: D102
+        def release(self) -> None: ...  # noqa: D102
+
+    def __init__(self) -> None:
+        """Start with no owner."""
+        lock = _RLock()
+        for name in self.__slots__:
+            setattr(self, name, getattr(lock, name))
 
 
 class ForkMark(Protocol):

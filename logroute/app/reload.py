@@ -31,6 +31,8 @@ __all__ = ["Running"]
 
 #: Contents of the files that a config was made of, by absolute path.
 Reads = Mapping[str, bytes | None]
+#: How long a swap waits at least for what was logged before it to be routed.
+SWAP_S = 5.0
 
 
 class Running:
@@ -163,20 +165,21 @@ class Running:
         move = self._tree.prepare(runtime, config, built.levels, built.filters)
         going = [runtime.workers[n] for n in self.config.handlers if n not in changes.going_on]
         then = _successions(self.config, config, changes, built)
-        timeout_s = runtime.shutdown_timeout_s
+        drain_s = runtime.shutdown_timeout_s
+        swap_s = max(drain_s, SWAP_S)
         # A child that is forked before all is settled has to know of both.
         runtime.changing = (*going, *parts.routing.workers.values())
         move.begin()
         try:
-            if not runtime.swap(parts, timeout_s):
-                text = f"the dispatcher has not come round in {timeout_s:g} s"
+            if not runtime.swap(parts, swap_s):
+                text = f"the dispatcher has not come round in {swap_s:g} s"
                 raise TimeoutError(f"{text}; the old config runs on")
         except BaseException:
             if runtime.workers is not parts.routing.workers:
                 runtime.changing = ()
                 move.give_up()
                 raise
-        runtime.retired.add(going, then, timeout_s, runtime.after_intake)
+        runtime.retired.add(going, then, drain_s, runtime.after_intake)
         runtime.changing = ()
         move.finish()
         runtime.publish(changes.removed)

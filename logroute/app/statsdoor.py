@@ -16,7 +16,7 @@ import sys
 import time
 import weakref
 from _socket import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from logroute.app.bulletin import Reporter, send
 from logroute.app.callers import Caller, is_allowed
@@ -28,7 +28,7 @@ from logroute.config.nodes import SECRET_NAME, Node
 from logroute.engine.notices import describe
 from logroute.engine.runtime import Runtime
 from logroute.light import Any
-from logroute.native import RLock, can_start_thread, get_ident, original, sleep, start_thread
+from logroute.native import RLock, can_start_thread, get_ident, poll, sleep, start_thread
 from logroute.options import VEIL
 
 __all__ = ["StatsDoor", "secrets_of"]
@@ -39,9 +39,6 @@ _MOST_CALLERS = 8
 _LOOK_S = 30.0
 #: Shorter words are no secrets, and all too common.
 _SHORTEST_SECRET = 4
-
-#: The thread is a native one, whatever gevent or eventlet has put in the place of these.
-_poll: "Callable[[], select.poll]" = original("select", "poll")
 
 _doors: "weakref.WeakSet[StatsDoor]" = weakref.WeakSet()
 
@@ -194,14 +191,14 @@ class StatsDoor:
         """Do what is due, then wait for what comes next, and do that."""
         self._take_place()
         self._report()
-        poll = _poll()
-        poll.register(waker, select.POLLIN)
+        polling = poll()
+        polling.register(waker, select.POLLIN)
         listener = None if self._place is None else self._place.listener
         if listener is not None and len(self._callers) < _MOST_CALLERS:
-            poll.register(listener, select.POLLIN)
+            polling.register(listener, select.POLLIN)
         for descriptor, caller in self._callers.items():
-            poll.register(descriptor, select.POLLOUT if caller.is_writing else select.POLLIN)
-        for descriptor, _ in poll.poll(self._wait_ms()):
+            polling.register(descriptor, select.POLLOUT if caller.is_writing else select.POLLIN)
+        for descriptor, _ in polling.poll(self._wait_ms()):
             if descriptor == waker:
                 with contextlib.suppress(BlockingIOError):
                     os.read(waker, 1000)

@@ -11,8 +11,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+from logroute import native
 from logroute.errors import DeliveryError
-from logroute.native import get_ident
 
 __all__ = ["Notices", "describe", "inside"]
 
@@ -36,7 +36,7 @@ def describe(fault: BaseException) -> str:
 @contextlib.contextmanager
 def inside(own_threads: set[int]) -> Iterator[None]:
     """Let what the calling thread logs meanwhile go to the internal lane."""
-    ident = get_ident()
+    ident = native.get_ident()
     nested = ident in own_threads
     try:
         own_threads.add(ident)
@@ -90,7 +90,7 @@ def write_stderr(text: str) -> None:
         except (OSError, ValueError, AttributeError):
             stream.write(text)
             return
-        poll = select.poll()
+        poll = native.poll()
         poll.register(descriptor, select.POLLOUT)
         if poll.poll(0):
             os.write(descriptor, text.encode("utf-8", "backslashreplace"))

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Sequence
 
+from logroute import native
 from logroute.errors import Rejected, Retryable
 from logroute.light import TYPE_CHECKING, Annotated, ClassVar, NoReturn
 from logroute.options import Opt
@@ -195,7 +196,7 @@ class DatagramSink:
                     continue
                 if not isinstance(fault, BlockingIOError):
                     raise
-                poll = select.poll()
+                poll = native.poll()
                 poll.register(sock, select.POLLOUT)
                 poll.poll(deadline.left() * 1000)
 

@@ -13,6 +13,8 @@ import stat
 import time
 from collections.abc import Sequence
 
+from logroute import native
+
 __all__ = ["Identity", "Writer", "identity_of"]
 
 #: Device and inode: what a descriptor really is, whatever its number.
@@ -125,7 +127,7 @@ def _piece_end(ends: list[int], at: int) -> int:
 
 def _wait_writable(descriptor: int, until: float) -> None:
     left_ms = max(0, int((until - time.monotonic()) * 1000))
-    poll = select.poll()
+    poll = native.poll()
     poll.register(descriptor, select.POLLOUT)
     if not poll.poll(left_ms):
         raise TimeoutError(errno.ETIMEDOUT, "nobody reads it")

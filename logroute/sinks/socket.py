@@ -16,10 +16,10 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from logroute import native
 from logroute.errors import Retryable
 from logroute.framing import Framing
 from logroute.light import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NoReturn
-from logroute.native import original
 from logroute.options import Opt
 from logroute.records import STANDARD, message_of
 from logroute.sinks import Encoder, Format, NetworkSpec, TimeoutSpec, TlsSpec, reads_of
@@ -274,11 +274,9 @@ class SocketSink:
         return f"{self._address} has not acknowledged {self.held} records"
 
     def _await_settled(self, deadline: Deadline) -> None:
-        import select
-
         while self._sock is not None and self.held:
             # Errors end the wait at once; acknowledgements do not, so it is short.
-            poll = select.poll()
+            poll = native.poll()
             poll.register(self._sock, 0)
             poll.poll(min(deadline.left(), 0.005) * 1000)
             self._window.settle(self._sock)
@@ -377,7 +375,7 @@ def _send_some(sock: "socket.socket", data: memoryview, deadline: Deadline) -> i
             left_s = deadline.left()
         import select
 
-        poll = original("select", "poll")()
+        poll = native.poll()
         poll.register(sock, select.POLLOUT)
         poll.poll(left_s * 1000)
 

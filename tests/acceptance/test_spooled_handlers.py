@@ -201,6 +201,8 @@ def test_full_disk_stops_nobody(programs):
         runtime = configure(queue={"max_records": 100, "block_for": "0.1s"})
         for n in range(1000):
             log.info("record %d", n)
+            if n in (74, 149):  # no more than the queue and the disk take
+                settle()
         runtime.flush(0.5)
         runtime.shutdown()
         print(json.dumps(counts()))

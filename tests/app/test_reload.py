@@ -1,15 +1,18 @@
 """reload(): what goes on, what is replaced, and what a fault leaves alone."""
 
+import gc
 import logging
 import logging.handlers
 import os
 import threading
+import time
 
 import pytest
 from engine_kit import adds_up, wait_until
 from reload_kit import BASE, File, LineServer
 
 import logroute
+from logroute.app import reload
 
 TWO = BASE.replace("handlers:\n", "handlers:\n  more: {type: file, path: DIR/more.log}\n").replace(
     "to: [out]", "to: [out, more]"
@@ -17,6 +20,7 @@ TWO = BASE.replace("handlers:\n", "handlers:\n  more: {type: file, path: DIR/mor
 
 
 def descriptors():
+    gc.collect()  # what a test before has left
     return len(os.listdir("/proc/self/fd"))
 
 
@@ -245,6 +249,7 @@ def test_dispatcher_that_hangs_costs_nothing(tmp_path, monkeypatch):
     file = File(tmp_path, BASE + "shutdown_timeout: 0.2s\n")
     runtime = file.configure()
     before = parts(runtime)
+    monkeypatch.setattr(reload, "SWAP_S", 0.1)
     monkeypatch.setattr(runtime.dispatcher, "drain", lambda: None)
     Opened.open_ones.clear()
     more = "{class: test_reload.Opened, filename: DIR/more.log}"
@@ -256,6 +261,19 @@ def test_dispatcher_that_hangs_costs_nothing(tmp_path, monkeypatch):
     logging.getLogger("a").info("x")
     assert file.lines() == ["INFO a x"]
     assert all(a is b for a, b in zip(parts(runtime), before, strict=True))
+
+
+def test_reload_waits_for_what_is_being_routed(tmp_path):
+    """A `shutdown_timeout` of nothing bounds what is drained, not the swap."""
+    file = File(tmp_path, BASE + "shutdown_timeout: 0\n")
+    runtime = file.configure()
+    out = runtime.workers["out"]
+    begun, encode = threading.Event(), out.encode
+    out.encode = lambda record: begun.set() or time.sleep(0.2) or encode(record)
+    logging.getLogger("a").info("x")
+    assert begun.wait(10)
+    assert file.reload(TWO + "shutdown_timeout: 0\n").outcome == "swapped"
+    assert runtime.flush(10) and file.lines() == ["INFO a x"]
 
 
 def test_filter_cannot_reload(tmp_path):
