@@ -6,8 +6,8 @@ exactly one file, each other one in none, and no file has a torn line.
 
 import errno
 import fcntl
-import gzip
 import gc
+import gzip
 import os
 
 import pytest
