@@ -323,7 +323,8 @@ def test_flush_tells_of_what_stays_in_another_spool(programs, tmp_path):
         write({programs.port}, {str(tmp_path / "other")!r})
         assert runtime.reload().outcome.value == "swapped"
         assert not runtime.flush(20)
-        assert runtime.flush(20)  # by now the former handler has ended
+        assert runtime.retired.finish_by(20)  # the former handler has ended
+        assert runtime.flush(20)
         """
         )
     assert "200 records stay in the spool" in errors
